@@ -1,0 +1,17 @@
+// Prints the C++ sources of a directory for binding.gyp, which has no glob of its own. A file named
+// for a family of systems (x_posix.cc, x_windows.cc, x_linux.cc) is for that family only.
+import { readdirSync } from 'node:fs';
+
+const dir = process.argv[2];
+const families = {
+  posix: process.platform !== 'win32',
+  windows: process.platform === 'win32',
+  linux: process.platform === 'linux',
+  darwin: process.platform === 'darwin',
+};
+for (const name of readdirSync(dir).sort()) {
+  if (!name.endsWith('.cc')) continue;
+  const family = /_([a-z]+)\.cc$/.exec(name)?.[1];
+  if (families[family] === false) continue;
+  console.log(dir === '.' ? name : `${dir}/${name}`);
+}

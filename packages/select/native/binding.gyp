@@ -1,0 +1,16 @@
+# The select addon: one primitive, plus the C++ every backend shares.
+{
+  'includes': ['../../addon/native.gypi'],
+  'targets': [
+    {
+      'target_name': 'select',
+      'sources': ['<!@(node ../../addon/sources.mjs ../../addon/src)'],
+      'conditions': [
+        ['OS!="win"', {
+          'sources': ['select_posix.cc'],
+        }],
+        # Windows: select_windows.cc and -lws2_32 go here.
+      ],
+    },
+  ],
+}

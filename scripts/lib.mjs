@@ -1,0 +1,52 @@
+// What the scripts beside this one share.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The files git tracks or would track, relative to the root, those of the given endings only. */
+export function projectFiles(...endings) {
+  const list = execFileSync('git', ['ls-files', '-z', '-co', '--exclude-standard'], { cwd: root });
+  return [...new Set(list.toString().split('\0'))]
+    .filter((file) => file !== '' && existsSync(join(root, file)))
+    .filter((file) => endings.length === 0 || endings.some((ending) => file.endsWith(ending)))
+    .sort();
+}
+
+/** The path of a command that an installed package brings, to be run with node. */
+export function commandOf(packageName, command = packageName) {
+  const require = createRequire(import.meta.url);
+  const manifest = join(packageDirectory(packageName), 'package.json');
+  const { bin } = require(manifest);
+  return join(dirname(manifest), typeof bin === 'string' ? bin : bin[command]);
+}
+
+function packageDirectory(name) {
+  // Not require.resolve: several of these packages export neither themselves nor their manifest.
+  return join(root, 'node_modules', name);
+}
+
+/** Runs a command with our stdio; on failure says which, and ends this process with its status. */
+export function run(command, args, options = {}) {
+  const { status, signal, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    ...options,
+  });
+  if (error) throw error;
+  if (status === 0) return;
+  console.error(`failed (${signal ?? status}): ${[command, ...args].join(' ')}`);
+  process.exit(status ?? 1);
+}
+
+/** The environment for turbo and what it starts. */
+export function buildEnvironment() {
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' };
+  // What only the running program heeds (POLLUX_BACKEND ...) must not make turbo build anew.
+  for (const name of Object.keys(env))
+    if (name.startsWith('POLLUX_') && name !== 'POLLUX_SANITIZE') delete env[name];
+  return env;
+}
