@@ -1,0 +1,107 @@
+// The cycle prepare, block, harvest, in both of its forms.
+#include "pollux/engine.h"
+
+#include <errno.h>
+
+#include "pollux/wakers.h"
+
+namespace pollux {
+
+int Engine::Open() {
+  if (open()) return -EALREADY;
+  Backend* backend = CreateBackend();
+  if (backend == nullptr) return -ENOMEM;
+  const int result = backend->Open();
+  if (result < 0) {
+    delete backend;
+    return result;
+  }
+  waker_id_ = RegisterWaker(backend, &wakeup_);
+  if (waker_id_ == 0) {
+    backend->Close();
+    delete backend;
+    return -ENOMEM;
+  }
+  backend_ = backend;
+  return 0;
+}
+
+void Engine::Close() {
+  if (!open()) return;
+  thread_.Stop();
+  UnregisterWaker(waker_id_);
+  backend_->Close();
+  delete backend_;
+  backend_ = nullptr;
+}
+
+int Engine::Changed(int result) {
+  if (result >= 0 && backend_->ChangesNeedWake() && thread_.running() && thread_.armed()) {
+    wakeup_.Raise(backend_, Wakeup::kChange);
+  }
+  return result;
+}
+
+int Engine::Wait(uint64_t timeout_ns, Record* records, uint32_t capacity) {
+  if (unharvested_) {
+    const int left = Harvest(records, capacity);
+    if (left != 0) return left;
+  }
+  const uint64_t deadline = DeadlineAfter(timeout_ns);
+  for (;;) {
+    const int prepared = backend_->Prepare(capacity);
+    if (prepared < 0) return prepared;
+    bool woken = false;
+    const int found = backend_->Block(TimeUntil(deadline), &woken);
+    uint32_t reasons = 0;
+    if (woken) {
+      reasons = wakeup_.Take();
+      wakeups_++;
+    }
+    if (found < 0 && found != -EINTR) return found;
+    if (found > 0) {
+      const int written = backend_->Harvest(records, capacity);
+      if (written != 0) return written;
+    }
+    if (reasons & Wakeup::kNotify) return 0;
+    if (TimeUntil(deadline) == 0) return -ETIMEDOUT;
+  }
+}
+
+int Engine::Attach(WaitThread::Ready ready, void* argument) {
+  if (attached()) return -EALREADY;
+  return thread_.Start(backend_, &wakeup_, ready, argument);
+}
+
+void Engine::Detach() {
+  const Outcome left = thread_.Stop();
+  if (left.result > 0) unharvested_ = true;
+  if (left.reasons & Wakeup::kNotify) Notify();
+}
+
+int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
+  if (!attached() || thread_.armed()) return -EALREADY;
+  if (unharvested_) {
+    thread_.Announce();
+    return 0;
+  }
+  const int prepared = backend_->Prepare(capacity);
+  if (prepared < 0) return prepared;
+  thread_.Arm(DeadlineAfter(timeout_ns));
+  return 0;
+}
+
+int Engine::Harvest(Record* records, uint32_t capacity) {
+  Outcome outcome;
+  if (thread_.Collect(&outcome)) {
+    if (outcome.reasons != 0) wakeups_++;
+    if (outcome.result < 0) return outcome.result;
+    if (outcome.result > 0) unharvested_ = true;
+  }
+  if (!unharvested_) return 0;
+  const int written = backend_->Harvest(records, capacity);
+  if (written >= 0) unharvested_ = false;
+  return written;
+}
+
+}  // namespace pollux

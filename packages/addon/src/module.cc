@@ -1,0 +1,55 @@
+// What a backend's addon exports: the class, the waker table, and the two calls
+// that only native code can make for a reactor.
+#include <errno.h>
+#include <napi.h>
+
+#include "arguments.h"
+#include "poller.h"
+#include "pollux/wakers.h"
+
+namespace pollux {
+namespace {
+
+// (id): true if such a poller is open in this process.
+Napi::Value Wake(const Napi::CallbackInfo& info) {
+  uint32_t id;
+  return Napi::Boolean::New(info.Env(), ReadUint32(info[0], &id) && NotifyWaker(id));
+}
+
+// (error): reports it as Node reports what nobody caught.
+void Report(const Napi::CallbackInfo& info) { napi_fatal_exception(info.Env(), info[0]); }
+
+// (function): calls it; what it throws is reported, never thrown on. To catch it
+// in JavaScript would leave Node's async hook stack unbalanced when the function
+// is process._tickCallback.
+void Call(const Napi::CallbackInfo& info) {
+  napi_env env = info.Env();
+  if (!info[0].IsFunction()) return;
+  napi_value receiver;
+  napi_get_undefined(env, &receiver);
+  if (napi_call_function(env, receiver, info[0], 0, nullptr, nullptr) != napi_pending_exception) {
+    return;
+  }
+  napi_value error;
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  Backend* backend = CreateBackend();
+  if (backend == nullptr) return exports;
+  exports.Set("name", Napi::String::New(env, backend->Name()));
+  exports.Set("capabilities", Napi::Number::New(env, backend->Capabilities()));
+  delete backend;
+  exports.Set("timedOut", Napi::Number::New(env, -ETIMEDOUT));
+  exports.Set("NativePoller", Poller::Define(env));
+  exports.Set("wake", Napi::Function::New<Wake>(env, "wake"));
+  exports.Set("report", Napi::Function::New<Report>(env, "report"));
+  exports.Set("call", Napi::Function::New<Call>(env, "call"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace pollux
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return pollux::Init(env, exports); }
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)

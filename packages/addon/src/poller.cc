@@ -1,0 +1,286 @@
+// The Node-API class: see poller.h.
+#include "poller.h"
+
+#include <errno.h>
+
+#include <new>
+
+#include "arguments.h"
+#include "pollux/clock.h"
+
+namespace pollux {
+namespace {
+
+Napi::Value Result(const Napi::CallbackInfo& info, int result) {
+  napi_value value = nullptr;
+  napi_create_int32(info.Env(), result, &value);
+  return Napi::Value(info.Env(), value);
+}
+
+}  // namespace
+
+Napi::Function Poller::Define(Napi::Env env) {
+  return DefineClass(env, "NativePoller",
+                     {
+                         InstanceMethod<&Poller::Open>("open"),
+                         InstanceMethod<&Poller::Close>("close"),
+                         InstanceMethod<&Poller::Add>("add"),
+                         InstanceMethod<&Poller::Modify>("modify"),
+                         InstanceMethod<&Poller::Delete>("delete"),
+                         InstanceMethod<&Poller::CanWatch>("canWatch"),
+                         InstanceMethod<&Poller::Wait>("wait"),
+                         InstanceMethod<&Poller::Notify>("notify"),
+                         InstanceMethod<&Poller::Attach>("attach"),
+                         InstanceMethod<&Poller::Detach>("detach"),
+                         InstanceMethod<&Poller::Arm>("arm"),
+                         InstanceMethod<&Poller::Retime>("retime"),
+                         InstanceMethod<&Poller::Harvest>("harvest"),
+                         InstanceMethod<&Poller::KeepAlive>("keepAlive"),
+                         InstanceMethod<&Poller::WakerId>("wakerId"),
+                         InstanceMethod<&Poller::PollableFd>("pollableFd"),
+                         InstanceMethod<&Poller::ResolutionMs>("resolutionMs"),
+                         InstanceMethod<&Poller::ReadCounters>("readCounters"),
+                     });
+}
+
+Poller::Poller(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Poller>(info) {}
+
+Poller::~Poller() { CloseAll(); }
+
+void Poller::CloseAll() {
+  DetachAll();
+  UnhookCleanup();
+  engine_.Close();
+}
+
+// The end of the environment (a worker's, or the process's): the thread stops
+// before Node takes the threadsafe function down, and the descriptors close.
+void Poller::OnExit(void* self) {
+  auto* poller = static_cast<Poller*>(self);
+  poller->hooked_ = false;
+  poller->CloseAll();
+}
+
+void Poller::HookCleanup() {
+  UnhookCleanup();
+  hooked_ = napi_add_env_cleanup_hook(Env(), &Poller::OnExit, this) == napi_ok;
+}
+
+void Poller::UnhookCleanup() {
+  if (hooked_) napi_remove_env_cleanup_hook(Env(), &Poller::OnExit, this);
+  hooked_ = false;
+}
+
+Napi::Value Poller::Open(const Napi::CallbackInfo& info) {
+  const int result = engine_.Open();
+  if (result == 0) HookCleanup();
+  return Result(info, result);
+}
+
+Napi::Value Poller::Close(const Napi::CallbackInfo& info) {
+  CloseAll();
+  return Result(info, 0);
+}
+
+// (fd, interest, key, mode, exclusive)
+bool Poller::Registration(const Napi::CallbackInfo& info, Fd* fd, Ask* ask, uint32_t* key) {
+  uint32_t mode, exclusive;
+  if (!engine_.open() || !ReadFd(info[0], fd) || !ReadUint32(info[1], &ask->interest) ||
+      !ReadUint32(info[2], key) || !ReadUint32(info[3], &mode) ||
+      !ReadUint32(info[4], &exclusive)) {
+    return false;
+  }
+  if ((ask->interest & ~static_cast<uint32_t>(kInterestMask)) != 0 || mode > 2) return false;
+  ask->mode = static_cast<Mode>(mode);
+  ask->exclusive = exclusive != 0;
+  return true;
+}
+
+Napi::Value Poller::Add(const Napi::CallbackInfo& info) {
+  Fd fd;
+  Ask ask;
+  uint32_t key;
+  if (!Registration(info, &fd, &ask, &key)) return Result(info, -EINVAL);
+  return Result(info, engine_.Add(fd, ask, key));
+}
+
+Napi::Value Poller::Modify(const Napi::CallbackInfo& info) {
+  Fd fd;
+  Ask ask;
+  uint32_t key;
+  if (!Registration(info, &fd, &ask, &key)) return Result(info, -EINVAL);
+  return Result(info, engine_.Modify(fd, ask, key));
+}
+
+Napi::Value Poller::Delete(const Napi::CallbackInfo& info) {
+  Fd fd;
+  if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
+  return Result(info, engine_.Delete(fd));
+}
+
+Napi::Value Poller::CanWatch(const Napi::CallbackInfo& info) {
+  Fd fd;
+  if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
+  return Result(info, engine_.CanWatch(fd));
+}
+
+// (timeoutMs, events)
+Napi::Value Poller::Wait(const Napi::CallbackInfo& info) {
+  double timeout;
+  Record* records;
+  uint32_t capacity;
+  if (!engine_.open() || engine_.attached() || !ReadNumber(info[0], &timeout) ||
+      !ReadRecords(info[1], &records, &capacity)) {
+    return Result(info, -EINVAL);
+  }
+  return Result(info, engine_.Wait(TimeoutFromMs(timeout), records, capacity));
+}
+
+Napi::Value Poller::Notify(const Napi::CallbackInfo& info) {
+  if (!engine_.open()) return Result(info, -EINVAL);
+  engine_.Notify();
+  return Result(info, 0);
+}
+
+// (callback): called on the JavaScript thread, inside a callback scope of Node's,
+// each time there is something to harvest.
+Napi::Value Poller::Attach(const Napi::CallbackInfo& info) {
+  if (!engine_.open() || !info[0].IsFunction()) return Result(info, -EINVAL);
+  if (attachment_ != nullptr) return Result(info, -EALREADY);
+  auto* attachment = new (std::nothrow) Attachment{this};
+  if (attachment == nullptr) return Result(info, -ENOMEM);
+  napi_value name;
+  if (napi_create_string_utf8(info.Env(), "POLLUX", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, attachment,
+                                      &Poller::FinalizeAttachment, attachment,
+                                      &Poller::CallJavaScript, &ready_) != napi_ok) {
+    delete attachment;
+    return Result(info, -ENOMEM);
+  }
+  attachment_ = attachment;
+  napi_unref_threadsafe_function(info.Env(), ready_);
+  const int result = engine_.Attach(&Poller::OnReady, this);
+  if (result < 0) {
+    DetachAll();
+    return Result(info, result);
+  }
+  // Cleanup hooks run last in, first out: ours must come before the one that the
+  // threadsafe function has just added.
+  HookCleanup();
+  Ref();  // a thread is running on us: not to be collected
+  return Result(info, 0);
+}
+
+Napi::Value Poller::Detach(const Napi::CallbackInfo& info) {
+  DetachAll();
+  return Result(info, 0);
+}
+
+void Poller::DetachAll() {
+  const bool attached = engine_.open() && engine_.attached();
+  if (attached) engine_.Detach();
+  if (attachment_ != nullptr) {
+    attachment_->poller = nullptr;
+    attachment_ = nullptr;
+    napi_release_threadsafe_function(ready_, napi_tsfn_abort);
+    ready_ = nullptr;
+  }
+  // Reset by Node when the environment ends: Unref would then be an error.
+  if (attached && hooked_) Unref();
+}
+
+void Poller::FinalizeAttachment(napi_env, void* data, void*) {
+  delete static_cast<Attachment*>(data);
+}
+
+// On the wait thread. The queue has no bound and one entry at most, for the next
+// batch is armed only after this one was harvested.
+void Poller::OnReady(void* self) {
+  napi_call_threadsafe_function(static_cast<Poller*>(self)->ready_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Poller::CallJavaScript(napi_env env, napi_value callback, void* context, void*) {
+  if (env == nullptr || static_cast<Attachment*>(context)->poller == nullptr) return;
+  napi_value receiver;
+  if (napi_get_undefined(env, &receiver) != napi_ok) return;
+  // An exception stays pending: Node makes it an uncaughtException.
+  napi_call_function(env, receiver, callback, 0, nullptr, nullptr);
+}
+
+// (timeoutMs, capacity)
+Napi::Value Poller::Arm(const Napi::CallbackInfo& info) {
+  double timeout;
+  uint32_t capacity;
+  if (!engine_.open() || !engine_.attached() || !ReadNumber(info[0], &timeout) ||
+      !ReadUint32(info[1], &capacity) || capacity == 0 || capacity > INT32_MAX / 16) {
+    return Result(info, -EINVAL);
+  }
+  return Result(info, engine_.Arm(TimeoutFromMs(timeout), capacity));
+}
+
+// (timeoutMs)
+Napi::Value Poller::Retime(const Napi::CallbackInfo& info) {
+  double timeout;
+  if (!engine_.open() || !engine_.attached() || !ReadNumber(info[0], &timeout)) {
+    return Result(info, -EINVAL);
+  }
+  engine_.Retime(TimeoutFromMs(timeout));
+  return Result(info, 0);
+}
+
+// (events)
+Napi::Value Poller::Harvest(const Napi::CallbackInfo& info) {
+  Record* records;
+  uint32_t capacity;
+  if (!engine_.open() || !engine_.attached() || !ReadRecords(info[0], &records, &capacity)) {
+    return Result(info, -EINVAL);
+  }
+  return Result(info, engine_.Harvest(records, capacity));
+}
+
+// (keep): whether the attached poller keeps the event loop alive.
+Napi::Value Poller::KeepAlive(const Napi::CallbackInfo& info) {
+  if (ready_ == nullptr) return Result(info, -EINVAL);
+  if (info[0].ToBoolean().Value()) {
+    napi_ref_threadsafe_function(info.Env(), ready_);
+  } else {
+    napi_unref_threadsafe_function(info.Env(), ready_);
+  }
+  return Result(info, 0);
+}
+
+Napi::Value Poller::WakerId(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), engine_.open() ? engine_.waker_id() : 0);
+}
+
+// -1 where there is none.
+Napi::Value Poller::PollableFd(const Napi::CallbackInfo& info) {
+  const Fd fd = engine_.open() ? engine_.backend()->PollableFd() : kNoFd;
+  return Napi::Number::New(info.Env(), fd == kNoFd ? -1.0 : static_cast<double>(fd));
+}
+
+Napi::Value Poller::ResolutionMs(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(),
+                           engine_.open() ? engine_.backend()->ResolutionNs() / 1e6 : 0);
+}
+
+// (Float64Array of three): stale events, rebuilds, wakeups.
+Napi::Value Poller::ReadCounters(const Napi::CallbackInfo& info) {
+  napi_typedarray_type type;
+  size_t length;
+  void* data;
+  if (!engine_.open() ||
+      napi_get_typedarray_info(info.Env(), info[0], &type, &length, &data, nullptr, nullptr) !=
+          napi_ok ||
+      type != napi_float64_array || data == nullptr || length < 3) {
+    return Result(info, -EINVAL);
+  }
+  auto* out = static_cast<double*>(data);
+  const Counters& counters = engine_.backend()->counters();
+  out[0] = static_cast<double>(counters.stale);
+  out[1] = static_cast<double>(counters.rebuilds);
+  out[2] = static_cast<double>(engine_.wakeups());
+  return Result(info, 0);
+}
+
+}  // namespace pollux

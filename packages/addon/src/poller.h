@@ -1,0 +1,63 @@
+// The Node-API class that serves every backend.
+//
+// It translates and nothing else: arguments to the engine's, results to a count
+// or a negative errno. It is private to @pollux/core, whose TypeScript has
+// validated every argument; it still refuses junk with -EINVAL, for nothing that
+// JavaScript can pass may crash the process. The TypeScript face of it is
+// `NativePoller` in packages/core/src/backend.ts.
+#pragma once
+
+#include <napi.h>
+
+#include "pollux/engine.h"
+
+namespace pollux {
+
+class Poller : public Napi::ObjectWrap<Poller> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Poller(const Napi::CallbackInfo& info);
+  ~Poller() override;
+
+ private:
+  // Lives until the threadsafe function is gone, which may outlive the poller.
+  struct Attachment {
+    Poller* poller;
+  };
+
+  Napi::Value Open(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+  Napi::Value Add(const Napi::CallbackInfo& info);
+  Napi::Value Modify(const Napi::CallbackInfo& info);
+  Napi::Value Delete(const Napi::CallbackInfo& info);
+  Napi::Value CanWatch(const Napi::CallbackInfo& info);
+  Napi::Value Wait(const Napi::CallbackInfo& info);
+  Napi::Value Notify(const Napi::CallbackInfo& info);
+  Napi::Value Attach(const Napi::CallbackInfo& info);
+  Napi::Value Detach(const Napi::CallbackInfo& info);
+  Napi::Value Arm(const Napi::CallbackInfo& info);
+  Napi::Value Retime(const Napi::CallbackInfo& info);
+  Napi::Value Harvest(const Napi::CallbackInfo& info);
+  Napi::Value KeepAlive(const Napi::CallbackInfo& info);
+  Napi::Value WakerId(const Napi::CallbackInfo& info);
+  Napi::Value PollableFd(const Napi::CallbackInfo& info);
+  Napi::Value ResolutionMs(const Napi::CallbackInfo& info);
+  Napi::Value ReadCounters(const Napi::CallbackInfo& info);
+
+  bool Registration(const Napi::CallbackInfo& info, Fd* fd, Ask* ask, uint32_t* key);
+  void CloseAll();
+  void DetachAll();
+  void HookCleanup();
+  void UnhookCleanup();
+  static void OnReady(void* self);
+  static void OnExit(void* self);
+  static void CallJavaScript(napi_env env, napi_value callback, void* context, void* data);
+  static void FinalizeAttachment(napi_env env, void* data, void* hint);
+
+  Engine engine_;
+  napi_threadsafe_function ready_ = nullptr;
+  Attachment* attachment_ = nullptr;
+  bool hooked_ = false;
+};
+
+}  // namespace pollux
