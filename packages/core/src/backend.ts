@@ -1,0 +1,90 @@
+// What a backend package gives to core, and what its addon looks like from TypeScript.
+//
+// The native face is private: its functions return a count or a negative errno and check nothing
+// beyond what keeps the process alive. SystemPoller (system-poller.ts) is the only user.
+
+/** What a primitive can do, in libevent's terms (event_method_feature). */
+export interface Capabilities {
+  /** Edge-triggered mode (EV_FEATURE_ET). */
+  readonly edge: boolean;
+  /** The cost of a wait grows with what is ready, not with what is watched (EV_FEATURE_O1). */
+  readonly constantTime: boolean;
+  /** Any kind of descriptor can be watched, regular files too (EV_FEATURE_FDS). */
+  readonly anyFd: boolean;
+  /** A peer's half-close is reported without reading: the hint `readClosed` (EV_FEATURE_EARLY_CLOSE). */
+  readonly earlyClose: boolean;
+  /** The hint `error` is given. */
+  readonly errorHint: boolean;
+  /** The hint `hangup` is given. */
+  readonly hangupHint: boolean;
+  /** EPOLLEXCLUSIVE can be asked for. */
+  readonly exclusive: boolean;
+  /** The finest step of a timeout, in milliseconds. */
+  readonly timeoutResolutionMs: number;
+}
+
+/** The capabilities that a caller may require of a backend. */
+export type CapabilityName = Exclude<keyof Capabilities, 'timeoutResolutionMs'>;
+
+// The bits of the addon's `capabilities`, in the order of packages/addon/include/pollux/backend.h.
+const CAPABILITY_BITS: Readonly<Record<CapabilityName, number>> = {
+  edge: 1,
+  constantTime: 2,
+  anyFd: 4,
+  earlyClose: 8,
+  errorHint: 16,
+  hangupHint: 32,
+  exclusive: 64,
+};
+
+export const CAPABILITY_NAMES: readonly CapabilityName[] = Object.keys(
+  CAPABILITY_BITS,
+) as CapabilityName[];
+
+export function decodeCapabilities(bits: number, timeoutResolutionMs: number): Capabilities {
+  const flags = Object.fromEntries(
+    CAPABILITY_NAMES.map((name) => [name, (bits & CAPABILITY_BITS[name]) !== 0]),
+  ) as Record<CapabilityName, boolean>;
+  return Object.freeze({ ...flags, timeoutResolutionMs });
+}
+
+/** The default export shape of a backend package: `export const backend: BackendModule`. */
+export interface BackendModule {
+  readonly name: string;
+  /** Which system call is named in an error of each verb. */
+  readonly syscalls: { readonly open: string; readonly change: string; readonly wait: string };
+  /** Loads the addon; throws what require or dlopen throw. */
+  load(): NativeBinding;
+}
+
+export interface NativeBinding {
+  readonly name: string;
+  readonly capabilities: number;
+  /** What `wait` returns when the time is over: -ETIMEDOUT of this system. */
+  readonly timedOut: number;
+  readonly NativePoller: new () => NativePoller;
+  wake(id: number): boolean;
+  report(error: unknown): void;
+  call(callback: () => void): void;
+}
+
+export interface NativePoller {
+  open(): number;
+  close(): number;
+  add(fd: number, interest: number, key: number, mode: number, exclusive: number): number;
+  modify(fd: number, interest: number, key: number, mode: number, exclusive: number): number;
+  delete(fd: number): number;
+  canWatch(fd: number): number;
+  wait(timeoutMs: number, events: Uint32Array): number;
+  notify(): number;
+  attach(onReady: () => void): number;
+  detach(): number;
+  arm(timeoutMs: number, capacity: number): number;
+  retime(timeoutMs: number): number;
+  harvest(events: Uint32Array): number;
+  keepAlive(keep: boolean): number;
+  wakerId(): number;
+  pollableFd(): number;
+  resolutionMs(): number;
+  readCounters(out: Float64Array): number;
+}

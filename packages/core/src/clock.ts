@@ -1,0 +1,9 @@
+// The reactor's idea of time: milliseconds on a monotonic clock, with fractions.
+
+export interface Clock {
+  /** Milliseconds since some fixed moment; never goes back. */
+  now(): number;
+}
+
+/** CLOCK_MONOTONIC through performance.now(), the clock of the pollers' timeouts too. */
+export const systemClock: Clock = { now: () => performance.now() };

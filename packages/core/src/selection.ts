@@ -1,0 +1,300 @@
+// Which backend: an ordered table, tried from the top, as libevent does.
+//
+// A candidate is passed over if the system is not its own, the caller avoids it, the environment
+// forbids it, it lacks a required capability, or it is not to be had here: its package or prebuilt
+// binary is missing, addons are forbidden, or the kernel refuses the primitive. Whether it can be
+// had is learned by making one. Everything else that goes wrong (EMFILE, ENOMEM) is an error, not a
+// reason to take a worse one; and a backend asked for by name is taken or refused, never replaced.
+//
+// This file and the doctor are the only places that know operating systems by name.
+import { createRequire } from 'node:module';
+import {
+  type BackendModule,
+  CAPABILITY_NAMES,
+  type Capabilities,
+  type CapabilityName,
+  type NativeBinding,
+} from './backend.js';
+import { invalidType, PolluxError } from './errors.js';
+import type { Poller, Waker } from './poller.js';
+import { SystemPoller } from './system-poller.js';
+import { checkBoolean, checkInteger, checkOneOf, checkOptions } from './validate.js';
+
+interface TableEntry {
+  readonly name: string;
+  /** As process.platform names them; undefined: anywhere. */
+  readonly platforms?: readonly string[];
+}
+
+/** Best first. A package is `@pollux/` and the name. */
+const TABLE: readonly TableEntry[] = [
+  { name: 'kqueue', platforms: ['darwin', 'freebsd', 'openbsd', 'netbsd'] },
+  { name: 'epoll', platforms: ['linux', 'android'] },
+  { name: 'iocp', platforms: ['win32'] },
+  { name: 'select' },
+];
+
+export const BACKEND_NAMES: readonly string[] = TABLE.map((entry) => entry.name);
+
+/** Why a candidate was passed over. */
+export type ReasonCode =
+  /** It is another operating system's. */
+  | 'platform'
+  /** Another backend was asked for by name. */
+  | 'not-asked-for'
+  /** In `avoid`. */
+  | 'avoided'
+  /** POLLUX_NO_<NAME> is set. */
+  | 'environment'
+  /** It lacks a capability in `require`. */
+  | 'capability'
+  /** Its package is not installed. */
+  | 'package-missing'
+  /** Its package has no binary for this platform. */
+  | 'prebuild-missing'
+  /** Node was told not to load addons (permission model, --no-addons). */
+  | 'addons-forbidden'
+  /** The binary cannot be loaded here (another C library, a damaged file). */
+  | 'load-failed'
+  /** The kernel, or a sandbox, refuses the primitive. */
+  | 'kernel'
+  /** A better one was chosen. */
+  | 'not-needed';
+
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly message: string;
+}
+
+/** One backend of the table and what became of it. */
+export interface Candidate {
+  readonly backend: string;
+  /** Whether it works here, whatever the caller asked for; undefined if it was not tried. */
+  readonly available: boolean | undefined;
+  /** Why it was passed over; undefined for the chosen one. */
+  readonly reason: Reason | undefined;
+  readonly capabilities: Capabilities | undefined;
+}
+
+export interface SelectionOptions {
+  /** This one or an error. POLLUX_BACKEND does the same for code that does not say. */
+  backend?: string;
+  /** Never these. */
+  avoid?: readonly string[];
+  /** Only one that can do all of these. */
+  require?: readonly CapabilityName[];
+  /** Do not look at POLLUX_BACKEND and POLLUX_NO_<NAME>. */
+  ignoreEnvironment?: boolean;
+}
+
+/** What a selection came to. `pollux doctor` prints it. */
+export interface Selection {
+  readonly chosen: string | undefined;
+  readonly candidates: readonly Candidate[];
+}
+
+const require = createRequire(import.meta.url);
+const loaded = new Map<string, { module: BackendModule; binding: NativeBinding }>();
+
+/** Opens the best poller there is. Throws ERR_POLLUX_NO_BACKEND, which lists every candidate. */
+export function createPoller(options?: SelectionOptions): Poller {
+  const wishes = readWishes(options);
+  const candidates: Candidate[] = [];
+  let poller: Poller | undefined;
+  for (const entry of TABLE) {
+    const passed = passOver(entry, wishes);
+    if (passed !== undefined || poller !== undefined) {
+      const reason = passed ?? { code: 'not-needed' as const, message: 'a better one was chosen' };
+      candidates.push({
+        backend: entry.name,
+        available: undefined,
+        reason,
+        capabilities: undefined,
+      });
+      continue;
+    }
+    const tried = tryOne(entry, wishes);
+    poller = tried.poller;
+    candidates.push(tried.candidate);
+  }
+  if (poller === undefined) throw noBackend(candidates, wishes);
+  if (process.env.POLLUX_SHOW_BACKEND) process.stderr.write(`pollux: using ${poller.backend}\n`);
+  return poller;
+}
+
+/**
+ * Tries every backend of this system, opens none for good, and tells which would be chosen and why
+ * the others would not. Throws only for wrong options.
+ */
+export function explainSelection(options?: SelectionOptions): Selection {
+  const wishes = readWishes(options);
+  let chosen: string | undefined;
+  const candidates = TABLE.map((entry): Candidate => {
+    const passed = passOver(entry, wishes);
+    if (passed?.code === 'platform') {
+      return { backend: entry.name, available: false, reason: passed, capabilities: undefined };
+    }
+    const { poller, candidate } = tryOne(entry, wishes, true);
+    poller?.close();
+    const reason = candidate.available ? (passed ?? candidate.reason) : candidate.reason;
+    if (reason !== undefined) return { ...candidate, reason };
+    if (chosen === undefined) {
+      chosen = entry.name;
+      return candidate;
+    }
+    return { ...candidate, reason: { code: 'not-needed', message: 'a better one was chosen' } };
+  });
+  return { chosen, candidates };
+}
+
+/**
+ * Ends the wait of the poller that `waker` belongs to, in whatever thread of this process. False
+ * if there is no such poller any more.
+ */
+export function wake(waker: Waker): boolean {
+  checkOptions('waker', waker);
+  if (waker === undefined || typeof waker.backend !== 'string') {
+    throw invalidType('waker', 'a Waker', waker);
+  }
+  checkInteger('waker.id', waker.id, 0, 0xffff_ffff);
+  if (!BACKEND_NAMES.includes(waker.backend)) return false;
+  return load(waker.backend).binding.wake(waker.id);
+}
+
+/** The native binding behind an open poller, for what only native code can do. */
+export function bindingOf(backend: string): NativeBinding | undefined {
+  return loaded.get(backend)?.binding;
+}
+
+interface Wishes {
+  readonly backend: string | undefined;
+  readonly from: string;
+  readonly avoid: readonly string[];
+  readonly require: readonly CapabilityName[];
+  readonly environment: boolean;
+}
+
+function readWishes(options: SelectionOptions | undefined): Wishes {
+  checkOptions('options', options);
+  const { backend, avoid = [], require = [], ignoreEnvironment = false } = options ?? {};
+  checkOneOf('options.backend', backend, BACKEND_NAMES);
+  checkBoolean('options.ignoreEnvironment', ignoreEnvironment);
+  if (!Array.isArray(avoid)) throw invalidType('options.avoid', 'an array of names', avoid);
+  for (const name of avoid) checkOneOf('options.avoid', name, BACKEND_NAMES);
+  if (!Array.isArray(require)) throw invalidType('options.require', 'an array of names', require);
+  for (const name of require) checkOneOf('options.require', name, CAPABILITY_NAMES);
+  const fromEnvironment = ignoreEnvironment ? undefined : process.env.POLLUX_BACKEND || undefined;
+  if (backend === undefined) {
+    checkOneOf('POLLUX_BACKEND', fromEnvironment, BACKEND_NAMES);
+  }
+  return {
+    backend: backend ?? fromEnvironment,
+    from: backend === undefined ? 'POLLUX_BACKEND' : 'options.backend',
+    avoid,
+    require,
+    environment: !ignoreEnvironment,
+  };
+}
+
+/** What can be said without touching the backend. */
+function passOver(entry: TableEntry, wishes: Wishes): Reason | undefined {
+  if (entry.platforms !== undefined && !entry.platforms.includes(process.platform)) {
+    return { code: 'platform', message: `not on ${process.platform}` };
+  }
+  if (wishes.backend !== undefined && wishes.backend !== entry.name) {
+    return { code: 'not-asked-for', message: `${wishes.from} asks for ${wishes.backend}` };
+  }
+  if (wishes.avoid.includes(entry.name)) return { code: 'avoided', message: 'in options.avoid' };
+  const variable = `POLLUX_NO_${entry.name.toUpperCase()}`;
+  if (wishes.environment && process.env[variable]) {
+    return { code: 'environment', message: `${variable} is set` };
+  }
+  return undefined;
+}
+
+interface Tried {
+  readonly poller: Poller | undefined;
+  readonly candidate: Candidate;
+}
+
+/** Loads and opens one; with `explain`, what is an error to createPoller is a reason too. */
+function tryOne(entry: TableEntry, wishes: Wishes, explain = false): Tried {
+  const failed = (reason: Reason, capabilities?: Capabilities): Tried => ({
+    poller: undefined,
+    candidate: {
+      backend: entry.name,
+      available: capabilities !== undefined,
+      reason,
+      capabilities,
+    },
+  });
+  let poller: SystemPoller;
+  try {
+    const { module, binding } = load(entry.name);
+    poller = new SystemPoller(module, binding);
+  } catch (error) {
+    const reason = unavailable(error, entry.name) ?? (explain ? brokenReason(error) : undefined);
+    if (reason === undefined) throw error;
+    return failed(reason);
+  }
+  const { capabilities } = poller;
+  const missing = wishes.require.filter((name) => !capabilities[name]);
+  if (missing.length > 0) {
+    poller.close();
+    return failed({ code: 'capability', message: `lacks ${missing.join(', ')}` }, capabilities);
+  }
+  return {
+    poller,
+    candidate: { backend: entry.name, available: true, reason: undefined, capabilities },
+  };
+}
+
+function load(name: string): { module: BackendModule; binding: NativeBinding } {
+  let entry = loaded.get(name);
+  if (entry === undefined) {
+    const { backend: module } = require(`@pollux/${name}`) as { backend: BackendModule };
+    entry = { module, binding: module.load() };
+    loaded.set(name, entry);
+  }
+  return entry;
+}
+
+/** The reason, if the error means "not available here"; undefined for a real error. */
+function unavailable(error: unknown, name: string): Reason | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { message } = error;
+  const code = 'code' in error ? String(error.code) : '';
+  switch (code) {
+    case 'MODULE_NOT_FOUND':
+      return { code: 'package-missing', message: `@pollux/${name} is not installed` };
+    case 'ERR_DLOPEN_DISABLED':
+      return { code: 'addons-forbidden', message };
+    case 'ERR_DLOPEN_FAILED':
+      return { code: 'load-failed', message };
+    case 'ENOSYS':
+    case 'EPERM':
+    case 'EINVAL':
+      return { code: 'kernel', message };
+  }
+  // node-gyp-build gives its error no code.
+  if (message.startsWith('No native build was found')) {
+    return { code: 'prebuild-missing', message: message.split('\n')[0] ?? message };
+  }
+  return undefined;
+}
+
+function brokenReason(error: unknown): Reason {
+  return { code: 'kernel', message: error instanceof Error ? error.message : String(error) };
+}
+
+function noBackend(candidates: readonly Candidate[], wishes: Wishes): PolluxError {
+  const lines = candidates.map(
+    ({ backend, reason }) => `  ${backend}: ${reason?.code} (${reason?.message})`,
+  );
+  const asked = wishes.backend === undefined ? '' : ` for ${wishes.from}=${wishes.backend}`;
+  const error = new PolluxError(
+    'ERR_POLLUX_NO_BACKEND',
+    `No backend could be chosen${asked}:\n${lines.join('\n')}`,
+  );
+  return Object.assign(error, { candidates });
+}

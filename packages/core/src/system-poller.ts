@@ -1,0 +1,253 @@
+// The Poller over a native backend: validates, keeps the records' array, and turns negative errnos
+// into errors. One class for every primitive.
+import {
+  type BackendModule,
+  type Capabilities,
+  decodeCapabilities,
+  type NativeBinding,
+  type NativePoller,
+} from './backend.js';
+import { invalidValue, PolluxError, systemError } from './errors.js';
+import { Interest } from './interest.js';
+import type { Attachment, Poller, PollerCounters, RegistrationOptions, Waker } from './poller.js';
+import {
+  checkBoolean,
+  checkFd,
+  checkFunction,
+  checkInterest,
+  checkKey,
+  checkOneOf,
+  checkOptions,
+  checkTimeout,
+} from './validate.js';
+
+/** Records of the first wait; doubled after each that fills it. */
+const FIRST_CAPACITY = 256;
+/** 128 KiB of records: more ready descriptors than this are fairly shared over several waits. */
+const MAX_CAPACITY = 16_384;
+/** A blocking wait passes through JavaScript this often, so that a worker can be terminated. */
+const SLICE_MS = 200;
+
+const MODES = { level: 0, oneshot: 1, edge: 2 } as const;
+const MODE_NAMES = Object.keys(MODES);
+
+export class SystemPoller implements Poller {
+  readonly backend: string;
+  readonly capabilities: Capabilities;
+  readonly waker: Waker;
+  readonly #module: BackendModule;
+  readonly #native: NativePoller;
+  readonly #timedOut: number;
+  #events = new Uint32Array(2 * FIRST_CAPACITY);
+  #full = false;
+  #attached = false;
+  #closed = false;
+
+  /** Throws the system's error if the primitive is not to be had. */
+  constructor(module: BackendModule, binding: NativeBinding) {
+    this.#module = module;
+    this.#timedOut = binding.timedOut;
+    this.#native = new binding.NativePoller();
+    const opened = this.#native.open();
+    if (opened < 0) throw systemError(opened, module.syscalls.open);
+    this.backend = module.name;
+    this.capabilities = decodeCapabilities(binding.capabilities, this.#native.resolutionMs());
+    this.waker = Object.freeze({ backend: module.name, id: this.#native.wakerId() });
+  }
+
+  get events(): Uint32Array {
+    return this.#events;
+  }
+
+  get fd(): number | undefined {
+    this.#assertOpen();
+    const fd = this.#native.pollableFd();
+    return fd < 0 ? undefined : fd;
+  }
+
+  add(fd: number, interest: number, key: number, options?: RegistrationOptions): void {
+    this.#checkRegistration(fd, interest, key, options);
+    const mode = MODES[options?.mode ?? 'level'];
+    const exclusive = options?.exclusive ? 1 : 0;
+    this.#changed(this.#native.add(fd, interest, key, mode, exclusive), fd);
+  }
+
+  modify(fd: number, interest: number, key: number, options?: RegistrationOptions): void {
+    this.#checkRegistration(fd, interest, key, options);
+    const mode = MODES[options?.mode ?? 'level'];
+    const exclusive = options?.exclusive ? 1 : 0;
+    this.#changed(this.#native.modify(fd, interest, key, mode, exclusive), fd);
+  }
+
+  delete(fd: number): void {
+    this.#assertOpen();
+    checkFd(fd);
+    this.#changed(this.#native.delete(fd), fd);
+  }
+
+  wait(timeoutMs?: number): number {
+    this.#assertOpen();
+    const timeout = checkTimeout('timeoutMs', timeoutMs);
+    if (this.#attached) {
+      throw new PolluxError('ERR_POLLUX_ATTACHED', 'An attached poller waits on its own thread');
+    }
+    if (this.#renewEvents()) {
+      throw new PolluxError(
+        'ERR_POLLUX_EVENTS_DETACHED',
+        'poller.events was transferred away; read it anew before the next wait',
+      );
+    }
+    const deadline = performance.now() + timeout;
+    for (let left = timeout; ; left = deadline - performance.now()) {
+      const result = this.#native.wait(Math.max(0, Math.min(left, SLICE_MS)), this.#events);
+      if (result !== this.#timedOut) return this.#counted(result);
+      if (left <= SLICE_MS) return 0;
+    }
+  }
+
+  notify(): void {
+    this.#assertOpen();
+    this.#native.notify();
+  }
+
+  canWatch(fd: number): boolean {
+    this.#assertOpen();
+    checkFd(fd);
+    const result = this.#native.canWatch(fd);
+    if (result >= 0) return true;
+    const error = systemError(result, this.#module.syscalls.change, { fd });
+    // EPERM: epoll's word for a file that cannot be polled. EINVAL, ELOOP: an epoll in itself.
+    if (error.code === 'EPERM' || error.code === 'EINVAL' || error.code === 'ELOOP') return false;
+    throw error;
+  }
+
+  counters(): PollerCounters {
+    this.#assertOpen();
+    const values = new Float64Array(3);
+    this.#native.readCounters(values);
+    const [stale = 0, rebuilds = 0, wakeups = 0] = values;
+    return { stale, rebuilds, wakeups };
+  }
+
+  attach(onReady: () => void): Attachment {
+    this.#assertOpen();
+    checkFunction('onReady', onReady);
+    if (this.#attached) {
+      throw new PolluxError('ERR_POLLUX_ATTACHED', 'This poller is attached already');
+    }
+    this.#check(this.#native.attach(onReady), 'attach');
+    this.#attached = true;
+    const native = this.#native;
+    const use = (result: number) => this.#check(result, this.#module.syscalls.wait);
+    return {
+      arm: (timeoutMs) => {
+        this.#renewEvents();
+        use(native.arm(timeoutMs, this.#events.length / 2));
+      },
+      retime: (timeoutMs) => {
+        use(native.retime(timeoutMs));
+      },
+      harvest: () => {
+        // A batch was prepared for the array's old size; a transferred one is replaced by its like.
+        if (this.#events.length === 0) this.#events = new Uint32Array(this.#capacity * 2);
+        return this.#counted(native.harvest(this.#events));
+      },
+      keepAlive: (keep) => {
+        native.keepAlive(keep);
+      },
+      detach: () => {
+        if (this.#closed || !this.#attached) return;
+        native.detach();
+        this.#attached = false;
+      },
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#attached = false;
+    this.#native.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #capacity = FIRST_CAPACITY;
+
+  #assertOpen(): void {
+    if (this.#closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The poller is closed');
+  }
+
+  #checkRegistration(
+    fd: number,
+    interest: number,
+    key: number,
+    options: RegistrationOptions | undefined,
+  ): void {
+    this.#assertOpen();
+    checkFd(fd);
+    checkInterest(interest);
+    checkKey(key);
+    if (options === undefined) return;
+    checkOptions('options', options);
+    checkOneOf('options.mode', options.mode, MODE_NAMES);
+    checkBoolean('options.exclusive', options.exclusive);
+    if (options.mode === 'edge' && !this.capabilities.edge) {
+      throw new PolluxError(
+        'ERR_POLLUX_UNSUPPORTED',
+        `The ${this.backend} backend has no edge-triggered mode (options.mode)`,
+      );
+    }
+    if (!options.exclusive) return;
+    if (!this.capabilities.exclusive) {
+      throw new PolluxError(
+        'ERR_POLLUX_UNSUPPORTED',
+        `The ${this.backend} backend has no exclusive wakeup (options.exclusive)`,
+      );
+    }
+    // What the kernel would refuse with EINVAL, said in words.
+    if (options.mode === 'oneshot') {
+      throw invalidValue(
+        'options.mode',
+        "'level' or 'edge' beside options.exclusive",
+        options.mode,
+      );
+    }
+    if ((interest & Interest.priority) !== 0) {
+      throw invalidValue('interest', 'without priority beside options.exclusive', interest);
+    }
+  }
+
+  /** The result of add, modify or delete: the record it made void, plus one, or 0. */
+  #changed(result: number, fd: number): void {
+    if (result < 0) throw systemError(result, this.#module.syscalls.change, { fd });
+    if (result > 0) this.#events[2 * result - 1] = 0;
+  }
+
+  /** The number of records just written. */
+  #counted(result: number): number {
+    if (result < 0) throw systemError(result, this.#module.syscalls.wait);
+    this.#full = 2 * result === this.#events.length;
+    return result;
+  }
+
+  #check(result: number, syscall: string): void {
+    if (result < 0) throw systemError(result, syscall);
+  }
+
+  /**
+   * Before a wait: a larger array if the last wait filled it. True if the array had been transferred
+   * away and was replaced.
+   */
+  #renewEvents(): boolean {
+    const detached = this.#events.length === 0;
+    if (this.#full && this.#capacity < MAX_CAPACITY) this.#capacity *= 2;
+    if (detached || this.#events.length !== this.#capacity * 2) {
+      this.#events = new Uint32Array(this.#capacity * 2);
+    }
+    this.#full = false;
+    return detached;
+  }
+}

@@ -1,0 +1,64 @@
+// Argument checks: each throws synchronously, names the argument, and changes nothing.
+import { invalidType, invalidValue, outOfRange } from './errors.js';
+import { INTEREST_MASK } from './interest.js';
+
+/** Largest descriptor: a POSIX descriptor is an int. */
+const MAX_FD = 0x7fff_ffff;
+
+export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} and <= ${max}`, value);
+}
+
+export function checkFd(fd: unknown): void {
+  checkInteger('fd', fd, 0, MAX_FD);
+}
+
+export function checkKey(key: unknown): void {
+  checkInteger('key', key, 0, 0xffff_ffff);
+}
+
+export function checkInterest(interest: unknown): void {
+  if (typeof interest !== 'number') throw invalidType('interest', 'of type number', interest);
+  if (!Number.isInteger(interest) || (interest & ~INTEREST_MASK) !== 0 || interest < 0) {
+    throw outOfRange(
+      'interest',
+      'a combination of Interest.readable, writable, priority',
+      interest,
+    );
+  }
+}
+
+/** Milliseconds, fractions allowed; `undefined` is `Infinity`. */
+export function checkTimeout(name: string, value: unknown): number {
+  if (value === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!(value >= 0)) throw outOfRange(name, '>= 0', value);
+  return value;
+}
+
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
+}
+
+export function checkBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidType(name, 'of type boolean', value);
+  }
+}
+
+/** An options bag may be left out, but must be an object. */
+export function checkOptions(name: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== 'object' || value === null)) {
+    throw invalidType(name, 'of type object', value);
+  }
+}
+
+export function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (value === undefined) return;
+  if (typeof value !== 'string') throw invalidType(name, 'of type string', value);
+  if (!allowed.includes(value)) {
+    throw invalidValue(name, `one of ${allowed.map((name) => `'${name}'`).join(', ')}`, value);
+  }
+}

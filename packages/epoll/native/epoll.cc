@@ -1,0 +1,416 @@
+// The epoll(7) backend: Linux, Android.
+//
+// The kernel's user data of each member is descriptor and generation; the key
+// lives in our table. So an event that survives its registration (the number
+// was closed and reused, or a dup of it is still open) is known by its older
+// generation and dropped.
+//
+// Such a ghost cannot be removed: EPOLL_CTL_DEL goes by (number, open file), and
+// the number now names another file. A level-triggered ghost that stays ready
+// would end every wait. When one keeps coming, the kernel set is made anew from
+// our table, as libev does, under the same descriptor number.
+//
+// Which call waits: epoll_pwait2 takes nanoseconds (Linux 5.11; glibc 2.35, so it
+// goes through syscall(2) and the binary stays loadable on 2.28). Where the
+// kernel has none (ENOSYS) or a seccomp filter forbids it (EPERM), epoll_wait
+// takes its place, in milliseconds rounded up: late, never early.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "pollux/backend.h"
+#include "pollux/clock.h"
+#include "pollux/registrations.h"
+
+#ifndef EPOLLEXCLUSIVE
+#define EPOLLEXCLUSIVE (1u << 28)  // Linux 4.5
+#endif
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441  // the same on every architecture
+#endif
+
+namespace pollux {
+namespace {
+
+// No registration has generation 0; the waker's user data is no registration's.
+constexpr uint64_t kWakeData = UINT64_MAX;
+// One ghost may be the last word of a dup that is about to close; the second
+// batch in a row that carries one will not be the last.
+constexpr uint32_t kGhostlyBatches = 2;
+// Longest single wait: epoll_wait takes an int of milliseconds. Block's caller
+// loops.
+constexpr uint64_t kLongestWaitNs = 1000ull * 1000 * 1000 * 3600 * 24;
+
+uint64_t UserData(Fd fd, uint32_t generation) {
+  return static_cast<uint64_t>(generation) << 32 | static_cast<uint32_t>(fd);
+}
+
+epoll_event KernelEvent(Fd fd, Ask ask, uint32_t generation) {
+  uint32_t events = 0;
+  // RDHUP only with IN: a writer's loop would spin on it after a half-close.
+  if (ask.interest & kReadable) events |= EPOLLIN | EPOLLRDHUP;
+  if (ask.interest & kWritable) events |= EPOLLOUT;
+  if (ask.interest & kPriority) events |= EPOLLPRI;
+  if (ask.mode == Mode::kOneshot) events |= EPOLLONESHOT;
+  if (ask.mode == Mode::kEdge) events |= EPOLLET;
+  if (ask.exclusive) {
+    // EPOLLRDHUP beside EPOLLEXCLUSIVE is EINVAL (ep_op_has_event's mask in
+    // fs/eventpoll.c allows IN, OUT, ERR, HUP, WAKEUP and ET).
+    events = (events & ~static_cast<uint32_t>(EPOLLRDHUP)) | EPOLLEXCLUSIVE;
+  }
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = UserData(fd, generation);
+  return event;
+}
+
+// ERR and HUP come unasked; each sets whichever of readable and writable was
+// asked for, so that a caller who looks at these two alone learns of it by the
+// error of its read or write.
+uint32_t Translate(uint32_t kernel, uint32_t interest) {
+  uint32_t events = 0;
+  if (kernel & EPOLLIN) events |= kReadable;
+  if (kernel & EPOLLOUT) events |= kWritable;
+  if (kernel & EPOLLPRI) events |= kPriority;
+  if (kernel & EPOLLRDHUP) events |= kReadClosed | kReadable;
+  if (kernel & (EPOLLERR | EPOLLHUP)) events |= kReadable | kWritable;
+  events &= interest | kReadClosed;
+  if (!(interest & kReadable)) events &= ~static_cast<uint32_t>(kReadClosed);
+  if (kernel & EPOLLERR) events |= kError;
+  if (kernel & EPOLLHUP) events |= kHangup;
+  return events;
+}
+
+class Epoll final : public Backend {
+ public:
+  const char* Name() const override { return "epoll"; }
+  uint32_t Capabilities() const override {
+    return kEdgeTriggered | kConstantTime | kEarlyClose | kHintError | kHintHangup |
+           kExclusiveWakeup;
+  }
+  uint32_t ResolutionNs() const override { return pwait2_works_ ? 1 : 1000000; }
+  bool ChangesNeedWake() const override { return false; }
+  Fd PollableFd() const override { return epoll_; }
+
+  ~Epoll() override { Close(); }
+  int Open() override;
+  void Close() override;
+  int Add(Fd fd, Ask ask, uint32_t key) override;
+  int Modify(Fd fd, Ask ask, uint32_t key) override;
+  int Delete(Fd fd) override;
+  int CanWatch(Fd fd) override;
+  int Prepare(uint32_t capacity) override;
+  int Block(uint64_t timeout_ns, bool* woken) override;
+  int Harvest(Record* records, uint32_t capacity) override;
+  void Wake() override;
+
+ private:
+  int Control(int operation, Fd fd, Ask ask, uint32_t generation);
+  int Probe(Fd fd);
+  int SameFile(const Registration& paused);
+  int Silence(Registration* registration);
+  int EpollWait(uint64_t timeout_ns);
+  void Rebuild();
+
+  int epoll_ = -1;
+  int waker_ = -1;
+  bool pwait2_works_ = true;
+
+  // The private buffer: Block's between Prepare and Harvest.
+  epoll_event* found_ = nullptr;
+  uint32_t found_capacity_ = 0;
+  uint32_t prepared_ = 0;
+  uint32_t found_count_ = 0;
+
+  Registrations table_;
+  // Whether a registration went or changed since Prepare: only then may a stale
+  // event be an honest latecomer instead of a ghost.
+  bool changed_since_prepare_ = false;
+  uint32_t ghostly_batches_ = 0;
+};
+
+int Epoll::Open() {
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) return -errno;
+  waker_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeData;
+  if (waker_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, waker_, &event) != 0) {
+    const int error = -errno;
+    Close();
+    return error;
+  }
+  // Learn now, not in the middle of a wait, whether epoll_pwait2 is to be had.
+  epoll_event ignored;
+  const timespec zero{0, 0};
+  if (syscall(SYS_epoll_pwait2, epoll_, &ignored, 1, &zero, nullptr, 0) < 0) {
+    pwait2_works_ = errno != ENOSYS && errno != EPERM;
+  }
+  return 0;
+}
+
+void Epoll::Close() {
+  if (epoll_ >= 0) close(epoll_);
+  if (waker_ >= 0) close(waker_);
+  epoll_ = waker_ = -1;
+  free(found_);
+  found_ = nullptr;
+  found_capacity_ = found_count_ = 0;
+}
+
+int Epoll::Control(int operation, Fd fd, Ask ask, uint32_t generation) {
+  epoll_event event = KernelEvent(fd, ask, generation);
+  return epoll_ctl(epoll_, operation, fd, &event) == 0 ? 0 : -errno;
+}
+
+// Asks the kernel about a descriptor without keeping it: -EEXIST if the number
+// and its open file are in the set, 0 if they could be, else the refusal (EPERM:
+// a file that cannot be polled; EBADF: a closed number; EINVAL: this very
+// epoll; ELOOP: a cycle of epolls). If ADD and DEL enclose an error that wakes a
+// blocked wait, generation 0 tells Harvest that it is nobody's.
+int Epoll::Probe(Fd fd) {
+  const int added = Control(EPOLL_CTL_ADD, fd, Ask{0, Mode::kOneshot, false}, 0);
+  if (added == 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  return added;
+}
+
+// Of a paused registration the kernel knows nothing, so the number is compared
+// with what it named when it was paused: 0, -EBADF (closed) or -ENOENT (reused).
+int Epoll::SameFile(const Registration& paused) {
+  Identity now;
+  const int result = Identity::Of(paused.fd, &now);
+  if (result < 0) return result;
+  return now == paused.identity ? 0 : -ENOENT;
+}
+
+int Epoll::Add(Fd fd, Ask ask, uint32_t key) {
+  if (fd == waker_) return -EINVAL;  // ours, and not in the table
+  if (!table_.Reserve()) return -ENOMEM;
+  Registration* old = table_.Find(fd);
+  if (old != nullptr && !old->in_kernel && SameFile(*old) == 0) return -EEXIST;
+
+  Identity identity{};
+  int result;
+  const uint32_t generation = table_.NextGeneration();
+  if (ask.interest == 0) {
+    result = Probe(fd);
+    if (result == 0) result = Identity::Of(fd, &identity);
+    // In the set, but not in our table: a ghost that came back. DEL reaches it,
+    // now that its number names its file again.
+    if (result == -EEXIST && old == nullptr) {
+      result =
+          epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr) == 0 ? Identity::Of(fd, &identity) : -errno;
+    }
+  } else {
+    result = Control(EPOLL_CTL_ADD, fd, ask, generation);
+    if (result == -EEXIST && old == nullptr) {
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+      result = Control(EPOLL_CTL_ADD, fd, ask, generation);
+    }
+  }
+  if (result < 0) return result;
+
+  // The kernel took it as new although we knew the number: it was closed and
+  // reused, so the old registration is dropped.
+  int voided = 0;
+  if (old != nullptr) {
+    voided = table_.VoidRecord(old);
+    table_.Erase(old);
+    changed_since_prepare_ = true;
+  }
+  Registration* added = table_.Insert(fd, generation, ask, key);
+  added->in_kernel = ask.interest != 0;
+  added->identity = identity;
+  return voided;
+}
+
+// Takes a member out of the kernel's set and remembers which file it was.
+int Epoll::Silence(Registration* registration) {
+  Identity identity;
+  int result = Identity::Of(registration->fd, &identity);
+  if (result < 0) return result;
+  if (epoll_ctl(epoll_, EPOLL_CTL_DEL, registration->fd, nullptr) != 0) return -errno;
+  registration->identity = identity;
+  registration->in_kernel = false;
+  return 0;
+}
+
+int Epoll::Modify(Fd fd, Ask ask, uint32_t key) {
+  Registration* r = table_.Find(fd);
+  if (r == nullptr) return -ENOENT;
+  const uint32_t generation = table_.NextGeneration();
+  int result = 0;
+  if (!r->in_kernel) {
+    result = SameFile(*r);
+    if (result == 0 && ask.interest != 0) result = Control(EPOLL_CTL_ADD, fd, ask, generation);
+  } else if (ask.interest == 0) {
+    result = Silence(r);
+  } else if (r->exclusive || ask.exclusive) {
+    // MOD of or to an exclusive member is EINVAL.
+    result = Silence(r);
+    if (result < 0) return result;
+    result = Control(EPOLL_CTL_ADD, fd, ask, generation);
+    if (result < 0) {
+      r->in_kernel = Control(EPOLL_CTL_ADD, fd, r->ask(), r->generation) == 0;
+      return result;
+    }
+  } else {
+    result = Control(EPOLL_CTL_MOD, fd, ask, generation);
+  }
+  if (result < 0) return result;
+  r->in_kernel = ask.interest != 0;
+  changed_since_prepare_ = true;
+  Registrations::Set(r, generation, ask, key);
+  return table_.VoidRecord(r);
+}
+
+int Epoll::Delete(Fd fd) {
+  Registration* r = table_.Find(fd);
+  if (r == nullptr) return -ENOENT;
+  // EBADF and ENOENT: the number is closed, or names another file by now. The
+  // kernel forgot it with its last dup, or keeps a ghost that Harvest meets.
+  if (r->in_kernel) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  const int voided = table_.VoidRecord(r);
+  table_.Erase(r);
+  changed_since_prepare_ = true;
+  return voided;
+}
+
+int Epoll::CanWatch(Fd fd) {
+  const int result = Probe(fd);
+  return result == -EEXIST ? 0 : result;
+}
+
+int Epoll::Prepare(uint32_t capacity) {
+  // One more than asked for: the waker takes a place too.
+  const uint32_t needed = capacity + 1;
+  if (needed > found_capacity_) {
+    auto* grown = static_cast<epoll_event*>(realloc(found_, needed * sizeof(epoll_event)));
+    if (grown == nullptr) return -ENOMEM;
+    found_ = grown;
+    found_capacity_ = needed;
+  }
+  prepared_ = capacity;
+  found_count_ = 0;
+  changed_since_prepare_ = false;
+  return 0;
+}
+
+int Epoll::EpollWait(uint64_t timeout_ns) {
+  const int room = static_cast<int>(prepared_ + 1);
+  if (timeout_ns > kLongestWaitNs) timeout_ns = kLongestWaitNs;
+  if (pwait2_works_) {
+    timespec timeout;
+    timeout.tv_sec = static_cast<time_t>(timeout_ns / 1000000000u);
+    timeout.tv_nsec = static_cast<long>(timeout_ns % 1000000000u);
+    const long found = syscall(SYS_epoll_pwait2, epoll_, found_, room, &timeout, nullptr, 0);
+    return found < 0 ? -errno : static_cast<int>(found);
+  }
+  const int milliseconds = static_cast<int>((timeout_ns + 999999u) / 1000000u);
+  const int found = epoll_wait(epoll_, found_, room, milliseconds);
+  return found < 0 ? -errno : found;
+}
+
+int Epoll::Block(uint64_t timeout_ns, bool* woken) {
+  const int found = EpollWait(timeout_ns);
+  if (found <= 0) return found;
+  uint32_t count = static_cast<uint32_t>(found);
+  for (uint32_t i = 0; i < count; i++) {
+    if (found_[i].data.u64 != kWakeData) continue;
+    uint64_t value;
+    // Nonblocking; one read resets the counter.
+    while (read(waker_, &value, sizeof value) < 0 && errno == EINTR) {
+    }
+    *woken = true;
+    found_[i] = found_[--count];
+    break;
+  }
+  if (count > prepared_) count = prepared_;  // cannot be: room for all and the waker
+  found_count_ = count;
+  return static_cast<int>(count);
+}
+
+int Epoll::Harvest(Record* records, uint32_t capacity) {
+  if (capacity < prepared_) return -EINVAL;
+  table_.BeginBatch();
+  uint32_t written = 0;
+  bool ghost = false;
+  for (uint32_t i = 0; i < found_count_; i++) {
+    const uint64_t data = found_[i].data.u64;
+    const uint32_t generation = static_cast<uint32_t>(data >> 32);
+    if (generation == 0) continue;  // a probe's
+    Registration* r = table_.Find(static_cast<Fd>(static_cast<uint32_t>(data)));
+    if (r == nullptr || r->generation != generation) {
+      counters_.stale++;
+      ghost = ghost || !changed_since_prepare_;
+      continue;
+    }
+    const uint32_t events = Translate(found_[i].events, r->interest);
+    // Paused, or its interest was narrowed, after Block had found it.
+    if (events == 0 || !r->in_kernel) continue;
+    if (r->mode == Mode::kOneshot) r->armed = false;
+    table_.Wrote(r, written);
+    records[written++] = Record{r->key, events};
+  }
+  found_count_ = 0;
+  ghostly_batches_ = ghost ? ghostly_batches_ + 1 : 0;
+  if (ghostly_batches_ >= kGhostlyBatches) Rebuild();
+  return static_cast<int>(written);
+}
+
+// Makes the kernel's set anew from the table. A member is moved only if the old
+// set still knows it under its number; if not, its number was closed, perhaps
+// reused, and adding it would watch a stranger's file.
+void Epoll::Rebuild() {
+  const int fresh = epoll_create1(EPOLL_CLOEXEC);
+  if (fresh < 0) return;  // EMFILE: the ghost spins on until there is a descriptor
+  epoll_event wake{};
+  wake.events = EPOLLIN;
+  wake.data.u64 = kWakeData;
+  if (epoll_ctl(fresh, EPOLL_CTL_ADD, waker_, &wake) != 0) {
+    close(fresh);
+    return;
+  }
+  table_.ForEach([&](Registration* r) {
+    if (!r->in_kernel) return;
+    if (epoll_ctl(epoll_, EPOLL_CTL_DEL, r->fd, nullptr) != 0) {
+      r->in_kernel = false;
+      return;
+    }
+    // A oneshot that has fired waits outside, as a paused member does.
+    if (r->mode == Mode::kOneshot && !r->armed) {
+      Identity::Of(r->fd, &r->identity);
+      r->in_kernel = false;
+      return;
+    }
+    epoll_event event = KernelEvent(r->fd, r->ask(), r->generation);
+    r->in_kernel = epoll_ctl(fresh, EPOLL_CTL_ADD, r->fd, &event) == 0;
+  });
+  // The number stays, for whoever polls this epoll in another loop; that loop
+  // must add it again, for it is a new open file.
+  while (dup3(fresh, epoll_, O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY)) {
+  }
+  close(fresh);
+  ghostly_batches_ = 0;
+  counters_.rebuilds++;
+}
+
+void Epoll::Wake() {
+  const uint64_t one = 1;
+  // EAGAIN: the counter is full, so it is readable already.
+  while (write(waker_, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+}  // namespace pollux
+
+POLLUX_BACKEND(Epoll)
