@@ -80,7 +80,7 @@ void Engine::Detach() {
 }
 
 int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
-  if (!attached() || thread_.armed()) return -EALREADY;
+  if (!attached() || !thread_.idle()) return -EALREADY;
   if (unharvested_) {
     thread_.Announce();
     return 0;

@@ -46,9 +46,9 @@ void WaitThread::Retime(uint64_t deadline) {
   }
 }
 
-bool WaitThread::armed() {
+bool WaitThread::Is(State state) {
   Lock lock(mutex_);
-  return state_ == State::kArmed;
+  return state_ == state;
 }
 
 bool WaitThread::Collect(Outcome* outcome) {

@@ -42,7 +42,9 @@ class WaitThread {
   // Owner's thread, at any time: the deadline of an armed thread moves.
   void Retime(uint64_t deadline);
   // True while the backend belongs to the wait thread.
-  bool armed();
+  bool armed() { return Is(State::kArmed); }
+  // True if no batch is in flight: neither armed nor awaiting Collect.
+  bool idle() { return Is(State::kIdle); }
   // Owner's thread: takes what a Block ended with. False: nothing there yet.
   bool Collect(Outcome* outcome);
 
@@ -50,6 +52,7 @@ class WaitThread {
   enum class State { kIdle, kArmed, kReady };
 
   static void* Entry(void* self);
+  bool Is(State state);
   void Run();
   Outcome BlockOnce();
 
