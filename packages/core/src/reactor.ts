@@ -326,9 +326,14 @@ export class Reactor {
 
   #ensureDriver(): void {
     if (this.mode === 'blocking' || this.#driver !== undefined) return;
-    this.#driver = threadDriver(this.poller, () => this.#onReady());
-    this.#driver.keepAlive(this.#liveness.alive);
-    this.#arm();
+    const driver = threadDriver(this.poller, () => this.#onReady());
+    this.#driver = driver;
+    driver.keepAlive(this.#liveness.alive);
+    // Not armed at once: what this tick registers after the first watcher is then in the first
+    // snapshot of a primitive that works on snapshots.
+    queueMicrotask(() => {
+      if (this.#driver === driver) this.#arm();
+    });
   }
 
   #onReady(): void {

@@ -290,13 +290,11 @@ int Epoll::CanWatch(Fd fd) {
 }
 
 int Epoll::Prepare(uint32_t capacity) {
-  // One more than asked for: the waker takes a place too.
-  const uint32_t needed = capacity + 1;
-  if (needed > found_capacity_) {
-    auto* grown = static_cast<epoll_event*>(realloc(found_, needed * sizeof(epoll_event)));
+  if (capacity > found_capacity_) {
+    auto* grown = static_cast<epoll_event*>(realloc(found_, capacity * sizeof(epoll_event)));
     if (grown == nullptr) return -ENOMEM;
     found_ = grown;
-    found_capacity_ = needed;
+    found_capacity_ = capacity;
   }
   prepared_ = capacity;
   found_count_ = 0;
@@ -305,7 +303,9 @@ int Epoll::Prepare(uint32_t capacity) {
 }
 
 int Epoll::EpollWait(uint64_t timeout_ns) {
-  const int room = static_cast<int>(prepared_ + 1);
+  // No more than there are records for: a member of edge or oneshot mode is told
+  // of once, so nothing that was found may be left out.
+  const int room = static_cast<int>(prepared_);
   if (timeout_ns > kLongestWaitNs) timeout_ns = kLongestWaitNs;
   if (pwait2_works_) {
     timespec timeout;
@@ -333,7 +333,6 @@ int Epoll::Block(uint64_t timeout_ns, bool* woken) {
     found_[i] = found_[--count];
     break;
   }
-  if (count > prepared_) count = prepared_;  // cannot be: room for all and the waker
   found_count_ = count;
   return static_cast<int>(count);
 }
