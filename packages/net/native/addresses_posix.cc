@@ -1,0 +1,120 @@
+// Addresses: between text and the slots in which they travel (net.h).
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "net.h"
+
+namespace pollux::net {
+namespace {
+
+static_assert(sizeof(sockaddr_in6) <= kSlotRoom && sizeof(sockaddr_un) <= kSlotRoom);
+
+// A slot may lie at any address, so a sockaddr is copied in and out, never used in place.
+template <typename Address>
+int Put(const Address& address, uint8_t* slot, int family) {
+  memset(slot, 0, kSlotSize);
+  memcpy(slot, &address, sizeof address);
+  SetSlotLength(slot, sizeof address);
+  return family;
+}
+
+// The number of a zone: an interface's name or index. 0 if there is no such interface.
+uint32_t ZoneIndex(const char* zone) {
+  const uint32_t index = if_nametoindex(zone);
+  if (index != 0) return index;
+  char* end = nullptr;
+  const unsigned long number = strtoul(zone, &end, 10);
+  const bool is_number = zone[0] >= '0' && zone[0] <= '9' && *end == '\0';
+  return is_number && number <= UINT32_MAX ? static_cast<uint32_t>(number) : 0;
+}
+
+}  // namespace
+
+uint8_t* SlotAt(Bytes slots, int64_t offset) {
+  if (offset < 0 || slots.size < kSlotSize) return nullptr;
+  if (static_cast<uint64_t>(offset) > slots.size - kSlotSize) return nullptr;
+  return slots.data + offset;
+}
+
+uint32_t SlotLength(const uint8_t* slot) {
+  uint32_t length;
+  memcpy(&length, slot + kSlotLengthAt, sizeof length);
+  return length <= kSlotRoom ? length : 0;
+}
+
+void SetSlotLength(uint8_t* slot, uint32_t length) {
+  if (length > kSlotRoom) length = kSlotRoom;  // the kernel tells the length it would have needed
+  memcpy(slot + kSlotLengthAt, &length, sizeof length);
+}
+
+int EncodeAddress(OwnedFds*, Text text, int port, Bytes slots, int offset) {
+  uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr || port < 0 || port > 65535) return -EINVAL;
+
+  sockaddr_in v4{};
+  if (inet_pton(AF_INET, text.data, &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(static_cast<uint16_t>(port));
+    return Put(v4, slot, kFamilyIpv4);
+  }
+
+  sockaddr_in6 v6{};
+  char* zone = strchr(text.data, '%');
+  if (zone != nullptr) {
+    *zone++ = '\0';
+    v6.sin6_scope_id = ZoneIndex(zone);
+    if (v6.sin6_scope_id == 0) return -EINVAL;
+  }
+  if (inet_pton(AF_INET6, text.data, &v6.sin6_addr) != 1) return -EINVAL;
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(static_cast<uint16_t>(port));
+  return Put(v6, slot, kFamilyIpv6);
+}
+
+int FormatAddress(OwnedFds*, Bytes slots, int offset, Bytes text, Words out) {
+  const uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr || out.size < 2) return -EINVAL;
+  out.data[0] = kFamilyNone;
+  out.data[1] = 0;
+  const uint32_t length = SlotLength(slot);
+  sockaddr_storage any{};
+  memcpy(&any, slot, length);
+
+  // With a zone: "%" and an interface's name.
+  char formatted[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
+  if (any.ss_family == AF_INET && length >= sizeof(sockaddr_in)) {
+    sockaddr_in v4;
+    memcpy(&v4, &any, sizeof v4);
+    if (inet_ntop(AF_INET, &v4.sin_addr, formatted, sizeof formatted) == nullptr) return -errno;
+    out.data[0] = kFamilyIpv4;
+    out.data[1] = ntohs(v4.sin_port);
+  } else if (any.ss_family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
+    sockaddr_in6 v6;
+    memcpy(&v6, &any, sizeof v6);
+    if (inet_ntop(AF_INET6, &v6.sin6_addr, formatted, sizeof formatted) == nullptr) return -errno;
+    if (v6.sin6_scope_id != 0) {
+      char* end = formatted + strlen(formatted);
+      *end++ = '%';
+      if (if_indextoname(v6.sin6_scope_id, end) == nullptr) {
+        snprintf(end, IF_NAMESIZE, "%u", v6.sin6_scope_id);
+      }
+    }
+    out.data[0] = kFamilyIpv6;
+    out.data[1] = ntohs(v6.sin6_port);
+  } else {
+    return 0;
+  }
+  const size_t size = strlen(formatted);
+  if (size > text.size) return -ENOSPC;
+  memcpy(text.data, formatted, size);
+  return static_cast<int>(size);
+}
+
+}  // namespace pollux::net

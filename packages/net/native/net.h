@@ -1,0 +1,125 @@
+// The native verbs of @pollux/net.
+//
+// Each is a plain function that knows nothing of Node-API (binding.cc does) and returns a count or
+// a negative errno. What moves data takes arrays: many descriptors, one call. TypeScript sees the
+// same arrays, so nothing is allocated per message; the layouts below are repeated in
+// src/native.ts.
+//
+// A call trusts no argument: every offset and length is checked against the array it points into,
+// every descriptor against the set of those opened here. A fault of the call as a whole (an array
+// too short) is the result -EINVAL; that of one descriptor, segment or datagram is its own result,
+// and the others are served. Records are read once each, for a SharedArrayBuffer may change between
+// a check and its use. No pointer outlives the call.
+//
+// All descriptors are nonblocking and close-on-exec, and no write raises SIGPIPE.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "owned_fds.h"
+
+namespace pollux::net {
+
+struct Bytes {  // a Uint8Array
+  uint8_t* data;
+  size_t size;
+};
+
+struct Words {  // an Int32Array
+  int32_t* data;
+  size_t size;
+};
+
+struct Text {  // a string; longer ones are -EINVAL
+  char data[256];
+};
+
+// An array of Uint8Arrays.
+constexpr size_t kMaxChunks = 256;
+struct Chunks {
+  Bytes items[kMaxChunks];
+  size_t size;
+};
+
+// Addresses. One travels as a slot: the system's own sockaddr, and its length as a uint32 in the
+// last four bytes, 0 for none. A slot fits any family, a Unix path too, so one form serves all.
+constexpr size_t kSlotSize = 128;
+constexpr size_t kSlotRoom = 112;  // for the sockaddr: sockaddr_un takes 110 bytes
+constexpr size_t kSlotLengthAt = kSlotSize - 4;
+// What JavaScript calls the families, whose real numbers differ between systems.
+constexpr int kFamilyNone = 0;
+constexpr int kFamilyIpv4 = 4;
+constexpr int kFamilyIpv6 = 6;
+
+// The slot at a byte offset, or null if it is not within the array.
+uint8_t* SlotAt(Bytes slots, int64_t offset);
+// The length of a slot's sockaddr, 0 if that is no sensible one.
+uint32_t SlotLength(const uint8_t* slot);
+void SetSlotLength(uint8_t* slot, uint32_t length);
+
+// Writes an IPv4 or IPv6 address, an IPv6 zone ("fe80::1%eth0") included, and returns its family.
+int EncodeAddress(OwnedFds* owned, Text text, int port, Bytes slots, int offset);
+// Writes the text of a slot, its family to out[0] and its port to out[1]; returns the text's
+// length.
+int FormatAddress(OwnedFds* owned, Bytes slots, int offset, Bytes text, Words out);
+
+// Sockets, one at a time: nothing here is done often.
+
+constexpr int kStream = 1;
+constexpr int kDatagram = 2;
+
+// Makes a socket of a family (4, 6) and type, and returns its descriptor.
+int Open(OwnedFds* owned, int family, int type);
+int Bind(OwnedFds* owned, int fd, Bytes slots, int offset);
+int Listen(OwnedFds* owned, int fd, int backlog);
+// -EINPROGRESS is the usual answer for a stream: it will become writable, then ask TakeError.
+int Connect(OwnedFds* owned, int fd, Bytes slots, int offset);
+// Takes the error that the socket keeps (SO_ERROR): 0, or negative.
+int TakeError(OwnedFds* owned, int fd);
+// No more will be written: a FIN follows what is on its way.
+int ShutdownWrite(OwnedFds* owned, int fd);
+int Close(OwnedFds* owned, int fd);
+int LocalAddress(OwnedFds* owned, int fd, Bytes slots, int offset);
+int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset);
+// Sets the option of that number in the list of sockets_posix.cc.
+int SetOption(OwnedFds* owned, int fd, int option, int value);
+
+// Datagrams.
+
+// Receives what has come for fds[0..count), at most per_fd each, and returns the number of records.
+//
+// Record i: {index into fds, offset in the slab, length or negative errno, flags}; its sender is
+// slot i of peers. Each datagram has slot_size bytes of the slab; flag 1 says that it was longer
+// and was cut. A descriptor with nothing to receive has no record. When records, slab or peers run
+// out, the rest stays with the kernel.
+constexpr int kTruncated = 1;
+int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int slot_size,
+            Words records, Bytes peers);
+
+// Sends jobs[0..count) and returns count.
+//
+// Job i: {fd, offset in the slab, length, slot number in peers or -1 for a connected socket};
+// results[i] is the length, or a negative errno. Jobs of one socket that stand side by side go in
+// one system call. After -EAGAIN every later job of that socket is -EAGAIN too: order is kept.
+int Send(OwnedFds* owned, Words jobs, int count, Bytes slab, Bytes peers, Words results);
+
+// Streams.
+
+// Accepts from fds[0..count), at most per_fd each, and returns the number of records: {index into
+// fds, new descriptor or negative errno}, the peer in slot i of peers. A listener with no
+// connection has no record.
+int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Bytes peers);
+
+// Reads from fds[0..count) into the slab, one after the other without gaps, at most `most` bytes
+// each, and returns count. results: {offset in the slab, length or 0 at the end of the stream or
+// negative errno}; -EAGAIN also where the slab is full.
+int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results);
+
+// Writes segments[0..count): {fd, index into chunks, offset, length}. Segments of one descriptor
+// that stand side by side are one run, written in order by gathering; returns the number of runs.
+// results[run] is how many bytes were taken, or a negative errno if none were. Fewer than asked:
+// the descriptor is full, wait until it is writable.
+int Write(OwnedFds* owned, Words segments, int count, const Chunks& chunks, Words results);
+
+}  // namespace pollux::net

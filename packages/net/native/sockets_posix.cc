@@ -1,0 +1,138 @@
+// Sockets, one at a time: made, set up, named, ended.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "compat_posix.h"
+#include "net.h"
+
+namespace pollux::net {
+namespace {
+
+// A copy of a slot's sockaddr, aligned as the system's headers want it.
+struct Address {
+  sockaddr_storage storage;
+  socklen_t length;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+int TakeSlot(Bytes slots, int offset, Address* out) {
+  const uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr) return -EINVAL;
+  out->storage = {};
+  out->length = SlotLength(slot);
+  if (out->length == 0) return -EINVAL;
+  memcpy(&out->storage, slot, out->length);
+  return 0;
+}
+
+using NameCall = int (*)(int, sockaddr*, socklen_t*);
+
+int NameInto(const OwnedFds& owned, NameCall call, int fd, Bytes slots, int offset) {
+  uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr) return -EINVAL;
+  if (!owned.Has(fd)) return -EBADF;
+  memset(slot, 0, kSlotSize);
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (call(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return -errno;
+  if (length > kSlotRoom) length = kSlotRoom;
+  memcpy(slot, &storage, length);
+  SetSlotLength(slot, length);
+  return 0;
+}
+
+struct Option {
+  int level;
+  int name;
+};
+
+// The numbers that src/native.ts gives them are their places here.
+constexpr Option kOptions[] = {
+    {SOL_SOCKET, SO_REUSEADDR},   // 0
+    {SOL_SOCKET, SO_REUSEPORT},   // 1
+    {IPPROTO_IPV6, IPV6_V6ONLY},  // 2
+    {SOL_SOCKET, SO_BROADCAST},   // 3
+    {IPPROTO_TCP, TCP_NODELAY},   // 4
+    {SOL_SOCKET, SO_RCVBUF},      // 5
+    {SOL_SOCKET, SO_SNDBUF},      // 6
+};
+
+}  // namespace
+
+int Open(OwnedFds* owned, int family, int type) {
+  if (family != kFamilyIpv4 && family != kFamilyIpv6) return -EINVAL;
+  if (type != kStream && type != kDatagram) return -EINVAL;
+  const int fd = OpenSocket(family == kFamilyIpv6 ? AF_INET6 : AF_INET,
+                            type == kStream ? SOCK_STREAM : SOCK_DGRAM);
+  if (fd < 0) return fd;
+  if (!owned->Add(fd)) {
+    close(fd);
+    return -ENOMEM;
+  }
+  return fd;
+}
+
+int Bind(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  Address address;
+  const int result = TakeSlot(slots, offset, &address);
+  if (result < 0) return result;
+  if (!owned->Has(fd)) return -EBADF;
+  return bind(fd, address.get(), address.length) == 0 ? 0 : -errno;
+}
+
+int Listen(OwnedFds* owned, int fd, int backlog) {
+  if (!owned->Has(fd)) return -EBADF;
+  return listen(fd, backlog) == 0 ? 0 : -errno;
+}
+
+int Connect(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  Address address;
+  const int result = TakeSlot(slots, offset, &address);
+  if (result < 0) return result;
+  if (!owned->Has(fd)) return -EBADF;
+  if (connect(fd, address.get(), address.length) == 0) return 0;
+  // Interrupted, it goes on by itself (connect(2)); to call it again would be EALREADY.
+  return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+int TakeError(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return -errno;
+  return -error;
+}
+
+int ShutdownWrite(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+  return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno;
+}
+
+int Close(OwnedFds* owned, int fd) {
+  if (!owned->Remove(fd)) return -EBADF;
+  // EINTR: the number is free all the same on Linux and the BSDs; never close twice (close(2)).
+  return close(fd) == 0 || errno == EINTR ? 0 : -errno;
+}
+
+int LocalAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  return NameInto(*owned, getsockname, fd, slots, offset);
+}
+
+int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  return NameInto(*owned, getpeername, fd, slots, offset);
+}
+
+int SetOption(OwnedFds* owned, int fd, int option, int value) {
+  if (option < 0 || static_cast<size_t>(option) >= sizeof kOptions / sizeof kOptions[0]) {
+    return -EINVAL;
+  }
+  if (!owned->Has(fd)) return -EBADF;
+  const Option& known = kOptions[option];
+  return setsockopt(fd, known.level, known.name, &value, sizeof value) == 0 ? 0 : -errno;
+}
+
+}  // namespace pollux::net

@@ -1,0 +1,186 @@
+// Streams: connections accepted, bytes read and written, for many descriptors in one call.
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "compat_posix.h"
+#include "net.h"
+
+namespace pollux::net {
+namespace {
+
+constexpr int kVectors = 64;  // of one sendmsg; POSIX promises 16, Linux takes 1024
+constexpr int kSegmentWords = 4;
+
+// Errors of accept(2) that are those of one connection, gone before it was taken. Linux passes on
+// what is pending on the new socket, and the man page says to treat it like EAGAIN; here the next
+// connection is tried at once.
+bool IsLostConnection(int result) {
+  switch (-result) {
+    case ECONNABORTED:
+    case EPERM:  // a firewall's rule
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+struct Segment {
+  int fd;
+  uint8_t* data;
+  size_t length;
+  bool valid;
+};
+
+Segment ReadSegment(Words segments, int at, const Chunks& chunks) {
+  int32_t words[kSegmentWords];
+  memcpy(words, segments.data + static_cast<size_t>(at) * kSegmentWords, sizeof words);
+  Segment segment{words[0], nullptr, 0, false};
+  const int64_t offset = words[2];
+  const int64_t length = words[3];
+  if (words[1] < 0 || static_cast<size_t>(words[1]) >= chunks.size) return segment;
+  const Bytes& chunk = chunks.items[words[1]];
+  if (offset < 0 || length < 0 || static_cast<uint64_t>(offset + length) > chunk.size) {
+    return segment;
+  }
+  segment.data = chunk.data + offset;
+  segment.length = static_cast<size_t>(length);
+  segment.valid = true;
+  return segment;
+}
+
+// Writes the vectors in one call: how many bytes were taken, or a negative errno.
+int64_t Gather(int fd, iovec* vectors, int count) {
+  msghdr header{};
+  header.msg_iov = vectors;
+  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
+  ssize_t written;
+  do {
+    written = sendmsg(fd, &header, kNoSignal);
+  } while (written < 0 && errno == EINTR);
+  return written < 0 ? -errno : written;
+}
+
+// Writes segments[from..to), all of one descriptor.
+int WriteRun(int fd, Words segments, int from, int to, const Chunks& chunks) {
+  int64_t total = 0;
+  iovec vectors[kVectors];
+  while (from < to) {
+    int count = 0;
+    int64_t asked = 0;
+    for (; from < to && count < kVectors; from++, count++) {
+      const Segment segment = ReadSegment(segments, from, chunks);
+      if (!segment.valid || segment.fd != fd) {
+        if (total == 0 && count == 0) return -EINVAL;
+        to = from;  // what comes before it is written
+        break;
+      }
+      // A result is an int32, so the rest waits for the next call.
+      if (total + asked + static_cast<int64_t>(segment.length) > INT32_MAX) {
+        to = from;
+        break;
+      }
+      vectors[count] = {segment.data, segment.length};
+      asked += static_cast<int64_t>(segment.length);
+    }
+    if (count == 0) break;
+    const int64_t written = Gather(fd, vectors, count);
+    // An error after some bytes is kept by the socket, and met by the next write.
+    if (written < 0) return total > 0 ? static_cast<int>(total) : static_cast<int>(written);
+    total += written;
+    if (written < asked) break;
+  }
+  return static_cast<int>(total);
+}
+
+}  // namespace
+
+int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Bytes peers) {
+  if (count < 0 || static_cast<size_t>(count) > fds.size || per_fd <= 0) return -EINVAL;
+  size_t room = records.size / 2;
+  if (room > peers.size / kSlotSize) room = peers.size / kSlotSize;
+  size_t written = 0;
+  for (int index = 0; index < count && written < room; index++) {
+    const int listener = fds.data[index];
+    for (int tries = 0; tries < per_fd && written < room; tries++) {
+      sockaddr_storage address{};
+      socklen_t length = sizeof address;
+      int fd = -EBADF;
+      if (owned->Has(listener)) {
+        fd = AcceptConnection(listener, reinterpret_cast<sockaddr*>(&address), &length);
+      }
+      if (IsAgain(fd)) break;
+      if (IsLostConnection(fd)) continue;
+      if (fd >= 0 && !owned->Add(fd)) {
+        close(fd);
+        fd = -ENOMEM;
+      }
+      uint8_t* slot = peers.data + written * kSlotSize;
+      memset(slot, 0, kSlotSize);
+      if (length > kSlotRoom) length = kSlotRoom;
+      if (fd >= 0) {
+        memcpy(slot, &address, length);
+        SetSlotLength(slot, length);
+      }
+      records.data[2 * written] = index;
+      records.data[2 * written + 1] = fd;
+      written++;
+      if (fd < 0) break;
+    }
+  }
+  return static_cast<int>(written);
+}
+
+int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results) {
+  if (count < 0 || static_cast<size_t>(count) > fds.size || most <= 0 ||
+      static_cast<size_t>(count) > results.size / 2) {
+    return -EINVAL;
+  }
+  if (slab.size > INT32_MAX) slab.size = INT32_MAX;  // an offset is an int32
+  size_t used = 0;
+  for (int index = 0; index < count; index++) {
+    const int fd = fds.data[index];
+    size_t room = slab.size - used;
+    if (room > static_cast<size_t>(most)) room = static_cast<size_t>(most);
+    int64_t length = -EAGAIN;
+    if (!owned->Has(fd)) {
+      length = -EBADF;
+    } else if (room > 0) {
+      do {
+        length = recv(fd, slab.data + used, room, 0);
+      } while (length < 0 && errno == EINTR);
+      if (length < 0) length = -errno;
+    }
+    results.data[2 * index] = static_cast<int32_t>(used);
+    results.data[2 * index + 1] = static_cast<int32_t>(length);
+    if (length > 0) used += static_cast<size_t>(length);
+  }
+  return count;
+}
+
+int Write(OwnedFds* owned, Words segments, int count, const Chunks& chunks, Words results) {
+  if (count < 0 || static_cast<size_t>(count) > segments.size / kSegmentWords ||
+      static_cast<size_t>(count) > results.size) {
+    return -EINVAL;
+  }
+  int runs = 0;
+  for (int from = 0; from < count;) {
+    const int fd = segments.data[static_cast<size_t>(from) * kSegmentWords];
+    int to = from + 1;
+    while (to < count && segments.data[static_cast<size_t>(to) * kSegmentWords] == fd) to++;
+    results.data[runs++] = owned->Has(fd) ? WriteRun(fd, segments, from, to, chunks) : -EBADF;
+    from = to;
+  }
+  return runs;
+}
+
+}  // namespace pollux::net

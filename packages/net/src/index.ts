@@ -1,0 +1,19 @@
+// @pollux/net: UDP and TCP sockets on a reactor.
+export type { Endpoint } from './endpoint.js';
+export {
+  TcpListener,
+  type TcpListenerEvents,
+  type TcpListenOptions,
+} from './tcp-listener.js';
+export {
+  type TcpConnectOptions,
+  TcpStream,
+  type TcpStreamEvents,
+  type TcpStreamOptions,
+} from './tcp-stream.js';
+export {
+  type UdpConnectOptions,
+  type UdpOptions,
+  UdpSocket,
+  type UdpSocketEvents,
+} from './udp-socket.js';

@@ -1,0 +1,78 @@
+// The addon as TypeScript sees it. The verbs, what they return and the layouts of their arrays are
+// described in native/net.h; each returns a count or a negative errno and throws nothing.
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+interface Native {
+  encodeAddress(text: string, port: number, slots: Uint8Array, offset: number): number;
+  formatAddress(slots: Uint8Array, offset: number, text: Uint8Array, out: Int32Array): number;
+
+  open(family: number, type: number): number;
+  bind(fd: number, slots: Uint8Array, offset: number): number;
+  listen(fd: number, backlog: number): number;
+  connect(fd: number, slots: Uint8Array, offset: number): number;
+  takeError(fd: number): number;
+  shutdownWrite(fd: number): number;
+  close(fd: number): number;
+  localAddress(fd: number, slots: Uint8Array, offset: number): number;
+  peerAddress(fd: number, slots: Uint8Array, offset: number): number;
+  setOption(fd: number, option: number, value: number): number;
+
+  receive(
+    fds: Int32Array,
+    count: number,
+    perFd: number,
+    slab: Uint8Array,
+    slotSize: number,
+    records: Int32Array,
+    peers: Uint8Array,
+  ): number;
+  send(
+    jobs: Int32Array,
+    count: number,
+    slab: Uint8Array,
+    peers: Uint8Array,
+    results: Int32Array,
+  ): number;
+
+  accept(
+    fds: Int32Array,
+    count: number,
+    perFd: number,
+    records: Int32Array,
+    peers: Uint8Array,
+  ): number;
+  read(fds: Int32Array, count: number, most: number, slab: Uint8Array, results: Int32Array): number;
+  write(segments: Int32Array, count: number, chunks: Uint8Array[], results: Int32Array): number;
+}
+
+const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native;
+
+export const native: Native = load(fileURLToPath(new URL('..', import.meta.url)));
+
+/** Bytes of an address slot, and of the part that holds the system's sockaddr. */
+export const SLOT_SIZE = 128;
+/** Where a slot keeps the length of its sockaddr, counted in 32-bit words. */
+export const SLOT_LENGTH_WORD: number = SLOT_SIZE / 4 - 1;
+/** Chunks that one `write` takes. */
+export const MAX_CHUNKS = 256;
+
+export const STREAM = 1;
+export const DATAGRAM = 2;
+
+/** The numbers of socket options. */
+export const SocketOption = {
+  reuseAddress: 0,
+  reusePort: 1,
+  ipv6Only: 2,
+  broadcast: 3,
+  noDelay: 4,
+  receiveBufferSize: 5,
+  sendBufferSize: 6,
+} as const;
+
+// Results that are not failures.
+export const EAGAIN: number = -constants.errno.EAGAIN;
+export const EINPROGRESS: number = -constants.errno.EINPROGRESS;
+export const ENOTCONN: number = -constants.errno.ENOTCONN;

@@ -1,0 +1,43 @@
+// Argument checks: each throws synchronously, names the argument, and changes nothing.
+import { invalidType, invalidValue, outOfRange, PolluxError, type Reactor } from '@pollux/core';
+
+export function checkReactor(value: Reactor): void {
+  if (typeof value?.watch !== 'function' || typeof value.defer !== 'function') {
+    throw invalidType('reactor', 'a Reactor', value);
+  }
+  if (value.closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The reactor is closed');
+}
+
+export function checkOptions(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw invalidType(name, 'of type object', value);
+}
+
+export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} and <= ${max}`, value);
+}
+
+export function checkBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidType(name, 'of type boolean', value);
+  }
+}
+
+/** A port to bind to: 0 lets the system choose. */
+export function checkPort(name: string, value: unknown, min: 0 | 1): void {
+  checkInteger(name, value, min, 65_535);
+}
+
+/** The length in bytes of what is to be sent. */
+export function checkData(name: string, value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (!(value instanceof Uint8Array)) {
+    throw invalidType(name, 'a string, a Buffer or a Uint8Array', value);
+  }
+  // Its memory is with another thread now; empty is what it looks like, not what was meant.
+  if (value.length === 0 && (value.buffer as { detached?: boolean }).detached === true) {
+    throw invalidValue(name, 'a buffer that was not transferred away', value);
+  }
+  return value.length;
+}

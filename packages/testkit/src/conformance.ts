@@ -1,0 +1,27 @@
+// What a conformance test needs beside the descriptors of the testkit.
+export { type Condition, conditions, lacking } from './conformance/conditions.js';
+export { DrivenPoller, describeEvents, type Found } from './conformance/driven-poller.js';
+export { DrivenReactor } from './conformance/driven-reactor.js';
+export { type FdKind, fdKinds } from './conformance/fd-kinds.js';
+export { checkLeaks } from './conformance/leaks.js';
+export { dissent, type Verdict, verdict } from './conformance/oracle.js';
+export {
+  type ConditionRow,
+  conditionRow,
+  type KindRow,
+  PortabilityRecord,
+} from './conformance/portability.js';
+export { allPollNames, Scene, settled } from './conformance/scene.js';
+export {
+  backends,
+  backendsWith,
+  type Case,
+  capabilitiesOf,
+  cases,
+  casesWith,
+  type ModeCase,
+  modeCases,
+  modesOf,
+  type Way,
+  ways,
+} from './conformance/table.js';

@@ -1,0 +1,90 @@
+// What the suite saw, for docs/portability.md. The run of a backend writes its observations to
+// packages/testkit/.results/; scripts/portability.mjs compares them with what is committed in
+// docs/portability/, or makes the page from them.
+import { strict as assert } from 'node:assert';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Capabilities, Events } from '@pollux/core';
+import type { Condition } from './conditions.js';
+import { describeEvents } from './driven-poller.js';
+import { capabilitiesOf } from './table.js';
+
+/** A kind of descriptor, and whether the backend watches it: `yes`, or the code of the refusal. */
+export interface KindRow {
+  readonly kind: string;
+  readonly guaranteed: boolean;
+  readonly watch: string;
+}
+
+/**
+ * A condition, and what a level-triggered registration for everything reports of it. `readable` and
+ * `writable` are null where they are not promised; what was seen of them is then among the hints.
+ */
+export interface ConditionRow {
+  readonly condition: string;
+  readonly readable: boolean | null;
+  readonly writable: boolean | null;
+  readonly hints: string;
+}
+
+/** One file of results: the rows of one test file, on one backend. */
+export interface Results {
+  readonly platform: string;
+  readonly backend: string;
+  readonly capabilities: Omit<Capabilities, 'timeoutResolutionMs'>;
+  readonly kinds?: readonly KindRow[];
+  readonly conditions?: readonly ConditionRow[];
+}
+
+const directory = fileURLToPath(new URL('../../.results/', import.meta.url));
+
+/** Collects the rows of one section and backend. Both ways of waiting must see the same. */
+export class PortabilityRecord<Row extends KindRow | ConditionRow> {
+  readonly #section: 'kinds' | 'conditions';
+  readonly #backend: string;
+  readonly #rows = new Map<string, Row>();
+
+  /** Removes what an earlier run has left, so that no failure can pass for its success. */
+  constructor(section: Row extends KindRow ? 'kinds' : 'conditions', backend: string) {
+    this.#section = section;
+    this.#backend = backend;
+    rmSync(this.#path(), { force: true });
+  }
+
+  note(title: string, row: Row): void {
+    const known = this.#rows.get(title);
+    if (known !== undefined) assert.deepEqual(row, known, `${title}: seen differently before`);
+    this.#rows.set(title, row);
+  }
+
+  write(): void {
+    const { timeoutResolutionMs: _, ...capabilities } = capabilitiesOf(this.#backend);
+    const results: Results = {
+      platform: process.platform,
+      backend: this.#backend,
+      capabilities,
+      [this.#section]: [...this.#rows.values()],
+    };
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(this.#path(), `${JSON.stringify(results, null, 2)}\n`);
+  }
+
+  #path(): string {
+    return `${directory}${process.platform}-${this.#backend}.${this.#section}.json`;
+  }
+}
+
+/** The row of a condition that was reported as `events` to somebody who asked for everything. */
+export function conditionRow({ title, guaranteed, only }: Condition, events: number): ConditionRow {
+  const promised = (bit: 'readable' | 'writable') =>
+    guaranteed && (only === undefined || only === bit);
+  let hints = events;
+  const column = (bit: 'readable' | 'writable') => {
+    if (!promised(bit)) return null;
+    hints &= ~Events[bit];
+    return (events & Events[bit]) !== 0;
+  };
+  const readable = column('readable');
+  const writable = column('writable');
+  return { condition: title, readable, writable, hints: describeEvents(hints) };
+}

@@ -1,0 +1,108 @@
+// Loads the addon and turns what its functions return, a count or a negative errno, into a value or
+// an Error. The addon knows nothing of Errors, strings of flags or optional arguments; the other
+// files of this package do.
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { getSystemErrorName } from 'node:util';
+
+/** What the addon exports; on a system without some kind of descriptor its function is missing. */
+interface Native {
+  read(fd: number, into: Uint8Array): number;
+  write(fd: number, bytes: Uint8Array): number;
+  fill(fd: number): number;
+  drain(fd: number): number;
+  close(fd: number): number;
+  dupTo(fd: number, atLeast: number): number;
+  dup2(from: number, to: number): number;
+  isCloexec(fd: number): number;
+  isNonblocking(fd: number): number;
+  setNonblocking(fd: number, on: boolean): number;
+  open(path: string, flags: number): number;
+  mkfifo(path: string): number;
+  poll(fds: Int32Array, events: number, revents: Int32Array, timeoutMs: number): number;
+  raiseNofile(): number;
+  openFds(out: Int32Array): number;
+  denySyscall(name: string, errno: number): number;
+
+  pipe(out: Int32Array): number;
+  socketpair(type: number, out: Int32Array): number;
+  tcpSocket(): number;
+  tcpListener(port: Int32Array): number;
+  tcpConnect(port: number): number;
+  tcpPair(out: Int32Array): number;
+  refusedConnect(): number;
+  accept(fd: number): number;
+  udpSocket(port: Int32Array): number;
+  udpConnect(fd: number, port: number): number;
+  udpSendTo(fd: number, port: number, bytes: Uint8Array): number;
+  unixBind(path: string, type: number): number;
+  unixConnect(path: string, type: number): number;
+  unixDgram(): number;
+  shutdown(fd: number, how: number): number;
+  sendUrgent(fd: number, byte: number): number;
+  recvUrgent(fd: number): number;
+  resetOnClose(fd: number): number;
+  socketError(fd: number): number;
+
+  pty(raw: boolean, out: Int32Array, name: Uint8Array): number;
+  eventfd(initial: number): number;
+  timerfd(ms: number): number;
+  signalfd(signal: number): number;
+  blockSignal(signal: number, block: boolean): number;
+  raiseSignal(signal: number): number;
+  inotify(path: string): number;
+  pidfd(pid: number): number;
+  memfd(): number;
+  userfaultfd(): number;
+  netlinkSocket(): number;
+  packetSocket(): number;
+  vsockSocket(): number;
+  nestedEpoll(): number;
+  nestedEpollAdd(epoll: number, fd: number): number;
+  tun(): number;
+
+  startInterrupter(periodMs: number, count: number): number;
+  stopInterrupter(): number;
+  writeLater(fd: number, bytes: Uint8Array, delayMs: number): number;
+  closeLater(fd: number, delayMs: number): number;
+  pendingLater(): number;
+}
+
+const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native;
+
+export const native: Native = load(fileURLToPath(new URL('..', import.meta.url)));
+
+const EAGAIN = -constants.errno.EAGAIN;
+
+/** The Error of a failed system call, as Node's own look. */
+export function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${syscall}: ${code}`), { code, errno, syscall });
+}
+
+/** Gives the result back, or throws it if it is a negative errno. */
+export function check(result: number, syscall: string): number {
+  if (result < 0) throw systemError(result, syscall);
+  return result;
+}
+
+/** The same, with null for a call that would have to block. */
+export function checkUnlessAgain(result: number, syscall: string): number | null {
+  return result === EAGAIN ? null : check(result, syscall);
+}
+
+/** Calls what writes two descriptors, and gives them back. */
+export function checkPair(
+  call: (out: Int32Array) => number,
+  syscall: string,
+): [first: number, second: number] {
+  const out = new Int32Array(2);
+  check(call(out), syscall);
+  return [out[0]!, out[1]!];
+}
+
+/** Bytes as the addon takes them: strings are UTF-8. */
+export function toBytes(bytes: Uint8Array | string): Uint8Array {
+  return typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+}

@@ -1,0 +1,43 @@
+// What a test asks of, or does to, its own process.
+import { readdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { check, native } from './native.js';
+
+/** The numbers of all open descriptors, ascending. */
+export function openFds(): number[] {
+  for (let room = 1024; ; room *= 4) {
+    const out = new Int32Array(room);
+    const count = check(native.openFds(out), 'opendir');
+    if (count <= room) return Array.from(out.subarray(0, count)).sort((a, b) => a - b);
+  }
+}
+
+/** Raises the soft limit of open descriptors to the hard one, and returns it. */
+export function raiseNofile(): number {
+  return check(native.raiseNofile(), 'setrlimit');
+}
+
+/** How many threads the process has. */
+export function threadCount(): number {
+  return readdirSync('/proc/self/task').length;
+}
+
+/** CLOCK_MONOTONIC in nanoseconds: the clock of the kernel's own timeouts. */
+export function monotonicNs(): bigint {
+  return process.hrtime.bigint();
+}
+
+export type DeniableSyscall =
+  | 'epoll_pwait2'
+  | 'epoll_create1'
+  | 'eventfd2'
+  | 'timerfd_create'
+  | 'pselect6'
+  | 'accept4'
+  | 'recvmmsg'
+  | 'sendmmsg';
+
+/** Makes a system call fail in the whole process, for good: only for a child made for it. */
+export function denySyscall(name: DeniableSyscall, errno: 'ENOSYS' | 'EPERM'): void {
+  check(native.denySyscall(name, constants.errno[errno]), 'seccomp');
+}

@@ -1,0 +1,99 @@
+// Which kinds of descriptor a backend can watch. What `canWatch` answers must be what `add` does: a
+// kind that is watched is really reported when it becomes ready, one that is not is refused with
+// EPERM and leaves nothing behind. The kernel's own epoll is the oracle for epoll.
+//
+// The answers are rows of docs/portability.md.
+import { Interest } from '@pollux/core';
+import { nestedEpoll, nestedEpollAdd } from '@pollux/testkit';
+import {
+  backends,
+  capabilitiesOf,
+  cases,
+  checkLeaks,
+  DrivenPoller,
+  dissent,
+  fdKinds,
+  type KindRow,
+  lacking,
+  PortabilityRecord,
+  Scene,
+  settled,
+  verdict,
+} from '@pollux/testkit/conformance';
+import { afterAll, describe, expect, test, type TestContext } from 'vitest';
+
+const everything = Interest.readable | Interest.writable | Interest.priority;
+const records = new Map(
+  backends.map((backend) => [backend, new PortabilityRecord<KindRow>('kinds', backend)]),
+);
+afterAll(() => {
+  for (const record of records.values()) record.write();
+});
+checkLeaks();
+
+/** What a bare epoll says: null, or the code of its refusal. */
+function refusedByEpoll(scene: Scene, fd: number): string | null {
+  try {
+    nestedEpollAdd(scene.fds.track(nestedEpoll()), fd);
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code!;
+  }
+}
+
+function makeOrSkip<T>(context: TestContext, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    return context.skip(`this system says ${lacking(error)}`);
+  }
+}
+
+describe.each(cases)('$backend, $way', (row) => {
+  const { backend } = row;
+  const { anyFd } = capabilitiesOf(backend);
+
+  test.each(fdKinds)('$title', async ({ title, guaranteed, make }, context) => {
+    using scene = new Scene();
+    using driven = new DrivenPoller(row);
+    const { poller } = driven;
+    const made = makeOrSkip(context as TestContext, () => make(scene));
+    const { fd } = made;
+    const provoke = row.way === 'thread' && made.forThisThread ? undefined : made.provoke;
+
+    const refusal = anyFd ? null : refusedByEpoll(scene, fd);
+    expect(poller.canWatch(fd)).toBe(refusal === null);
+    expect(() => poller.delete(fd), 'canWatch registers nothing').toThrow(
+      expect.objectContaining({ code: 'ENOENT' }),
+    );
+    records.get(backend)!.note(title, { kind: title, guaranteed, watch: refusal ?? 'yes' });
+
+    if (refusal !== null) {
+      expect(refusal).toBe('EPERM');
+      for (const interest of [Interest.readable, 0]) {
+        expect(() => poller.add(fd, interest, 1)).toThrow(
+          expect.objectContaining({ code: 'EPERM', syscall: 'epoll_ctl', fd }),
+        );
+      }
+      expect(() => poller.delete(fd)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+      return;
+    }
+    poller.add(fd, everything, 77);
+    provoke?.();
+    const seen = settled(fd, provoke || title === 'timerfd' ? ['in'] : []);
+    const expected = verdict(seen, everything, poller.capabilities);
+    const found = await driven.poll(seen.length === 0 ? 10 : 5000);
+    expect(found.map(({ key }) => key)).toEqual(expected.must === 0 ? [] : [77]);
+    for (const { events } of found) expect(dissent(events, expected)).toBeNull();
+    poller.delete(fd);
+    expect(await driven.poll(0)).toEqual([]);
+  });
+
+  test('a closed number is EBADF, not a kind', () => {
+    using scene = new Scene();
+    using driven = new DrivenPoller(row);
+    const fd = scene.fds.track(nestedEpoll());
+    scene.fds.closeAll();
+    expect(() => driven.poller.canWatch(fd)).toThrow(expect.objectContaining({ code: 'EBADF', fd }));
+  });
+});

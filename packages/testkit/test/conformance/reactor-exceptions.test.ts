@@ -1,0 +1,83 @@
+// What a callback throws, or what it queued throws, goes where Node's would: to uncaughtException if
+// somebody listens, and then the rest of the batch is delivered and the loop goes on; else the process
+// dies with code 1, and a worker emits 'error'. Each in a process of its own.
+import { cases } from '@pollux/testkit/conformance';
+import { describe, expect, test } from 'vitest';
+import { type Ended, runFixture } from './reactor-support.js';
+
+const places = ['watcher', 'timer', 'deferred', 'nextTick', 'promise', 'microtask'];
+
+interface Line {
+  seen?: string;
+  origin?: string;
+  called?: number | string;
+  store?: string;
+}
+
+describe.each(cases)('$backend, $way', ({ backend, way }) => {
+  const run = async (...args: string[]): Promise<Ended> => {
+    const ended = await runFixture('reactor-exceptions', [backend, way, ...args]);
+    expect(ended.said[0]).toEqual({ backend, driver: way });
+    return ended;
+  };
+  const lines = (ended: Ended): Line[] => ended.said.slice(1) as Line[];
+
+  /** Each of three was called in its own store and its error seen before the next was called. */
+  const expectAllSeen = (ended: Ended, origin: string | undefined): void => {
+    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    const expected = [1, 2, 3].flatMap((n): Line[] => [
+      { called: n, store: `store ${n}` },
+      { seen: `boom ${n}`, ...(origin === undefined ? {} : { origin }) },
+    ]);
+    expect(lines(ended)).toEqual([
+      ...expected,
+      // The loop goes on, and the async context is whole.
+      { called: 'quiet', store: 'quiet' },
+      { called: 'quiet, later', store: 'quiet' },
+    ]);
+  };
+
+  test.concurrent.each(places)('somebody listens: %s', async (place) => {
+    const ended = await run('uncaughtException', place);
+    expectAllSeen(ended, place === 'promise' ? 'unhandledRejection' : 'uncaughtException');
+  });
+
+  test.concurrent.each([
+    'watcher',
+    'nextTick',
+    'promise',
+  ])('somebody listens, while async_hooks are in use: %s', async (place) => {
+    const ended = await run('uncaughtException', place, 'hooks');
+    expectAllSeen(ended, place === 'promise' ? 'unhandledRejection' : 'uncaughtException');
+  });
+
+  test.concurrent('somebody listens to unhandledRejection', async () => {
+    expectAllSeen(await run('unhandledRejection', 'promise'), undefined);
+  });
+
+  test.concurrent.each(places)('nobody listens: %s', async (place) => {
+    const ended = await run('nobody', place);
+    expect(ended).toMatchObject({ code: 1, signal: null });
+    expect(ended.stderr).toContain('Error: boom 1');
+    expect(lines(ended)).toEqual([{ called: 1, store: 'store 1' }]);
+  });
+
+  test.concurrent('nobody listens, in a worker', async () => {
+    const ended = await runFixture('reactor-worker-errors', [backend, way]);
+    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(ended.said).toEqual(
+      places
+        // After one from queueMicrotask a worker of Node's goes on for a moment: nothing to hold.
+        .filter((place) => place !== 'microtask')
+        .map((place) => ({
+          place,
+          code: 1,
+          errors: ['boom 1'],
+          messages: [
+            { backend, driver: way },
+            { called: 1, store: 'store 1' },
+          ],
+        })),
+    );
+  });
+});

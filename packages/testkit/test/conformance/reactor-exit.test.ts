@@ -1,0 +1,47 @@
+// The end of a process in the middle of a reactor's work: process.exit in each place, and signals.
+import { cases } from '@pollux/testkit/conformance';
+import { describe, expect, test } from 'vitest';
+import { type Ended, runFixture } from './reactor-support.js';
+
+describe.each(cases)('$backend, $way', ({ backend, way }) => {
+  const run = async (scenario: string, onSaid?: Parameters<typeof runFixture>[2]): Promise<Ended> => {
+    const ended = await runFixture('reactor-exit', [backend, way, scenario], onSaid);
+    expect(ended.said.shift()).toEqual({ backend, driver: way });
+    return ended;
+  };
+
+  test.concurrent.each([
+    'watcher',
+    'timer',
+    'deferred',
+    'nextTick',
+    'promise',
+    'mid-wait',
+    'mid-wait of a worker',
+    'exit handler closes',
+  ])('process.exit: %s', async (scenario) => {
+    const ended = await run(scenario);
+    // An attached fixture says 'ended' on exit.
+    const said = ended.said.filter((value) => value !== 'ended');
+    expect({ ...ended, said }).toEqual({ code: 7, signal: null, said: ['exits'], stderr: '' });
+  });
+
+  test.concurrent('SIGINT kills, as it does any program', async () => {
+    const ended = await run('signal by default', {
+      onSaid: (value, pid) => {
+        if (value === 'waiting') setTimeout(() => process.kill(pid, 'SIGINT'), 20);
+      },
+    });
+    expect(ended).toEqual({ code: null, signal: 'SIGINT', said: ['waiting'], stderr: '' });
+  });
+
+  test.concurrent('process.on(SIGINT) works, and the loop goes on', async () => {
+    const ended = await run('signal handled', {
+      onSaid: (value, pid) => {
+        if (value === 'waiting') setTimeout(() => process.kill(pid, 'SIGINT'), 20);
+      },
+    });
+    const said = ['waiting', 'SIGINT', 'still running', 'ended'];
+    expect(ended).toEqual({ code: 7, signal: null, said, stderr: '' });
+  });
+});
