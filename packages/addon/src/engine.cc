@@ -22,6 +22,9 @@ int Engine::Open() {
     delete backend;
     return -ENOMEM;
   }
+  // A reason of a former life rang the former bell.
+  wakeup_.Take();
+  unharvested_ = false;
   backend_ = backend;
   return 0;
 }

@@ -145,7 +145,8 @@ THEME(changes_reach_a_block) {
     CHECK_EQ(count, 1);
     CHECK_EQ(bench.records[0].key, key);
   };
-  for (const uint64_t pause : {uint64_t{0}, 2 * kMs}) {  // before the thread blocks, and in mid-block
+  for (const uint64_t pause :
+       {uint64_t{0}, 2 * kMs}) {  // before the thread blocks, and in mid-block
     added.Write();
     bench.Arm();
     Sleep(pause);

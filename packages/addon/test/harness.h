@@ -34,24 +34,24 @@ struct Theme {
   Theme* next = nullptr;
 };
 
-#define THEME(name)                                              \
-  static void name();                                            \
+#define THEME(name)                                                 \
+  static void name();                                               \
   static const ::pollux::harness::Theme theme_##name(#name, &name); \
   static void name()
 
 [[noreturn]] void Fail(const char* file, int line, const char* what);
 void CheckEqual(const char* file, int line, const char* what, int64_t actual, int64_t expected);
 
-#define CHECK(condition)                                                      \
-  do {                                                                        \
+#define CHECK(condition)                                                       \
+  do {                                                                         \
     if (!(condition)) ::pollux::harness::Fail(__FILE__, __LINE__, #condition); \
   } while (0)
-#define CHECK_EQ(actual, expected)                                                  \
-  ::pollux::harness::CheckEqual(__FILE__, __LINE__, #actual " == " #expected,       \
+#define CHECK_EQ(actual, expected)                                            \
+  ::pollux::harness::CheckEqual(__FILE__, __LINE__, #actual " == " #expected, \
                                 static_cast<int64_t>(actual), static_cast<int64_t>(expected))
 
-// For a change that may tell of a void record: those of a harvest count until the next harvest, also
-// where a wait has ended with nothing since.
+// For a change that may tell of a void record: those of a harvest count until the next harvest,
+// also where a wait has ended with nothing since.
 #define CHECK_DONE(change) CHECK((change) >= 0)
 
 // Says that this theme had nothing to do here; shown by harness.cc.

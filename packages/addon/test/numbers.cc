@@ -1,4 +1,5 @@
-// Descriptor numbers: closed, reused, moved, high; and what their former owners leave in the kernel.
+// Descriptor numbers: closed, reused, moved, high; and what their former owners leave in the
+// kernel.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -9,8 +9,8 @@
 namespace pollux::harness {
 namespace {
 
-constexpr uint64_t kTimeouts[] = {0,         1,           999,     1000,       1001,
-                                  100 * kUs, 999 * kUs + 1, 1 * kMs, 1500 * kUs, 7300 * kUs};
+constexpr uint64_t kTimeouts[] = {
+    0, 1, 999, 1000, 1001, 100 * kUs, 999 * kUs + 1, 1 * kMs, 1500 * kUs, 7300 * kUs};
 
 void NeverEarly(Bench& bench, int rounds) {
   for (int round = 0; round < rounds; round++) {

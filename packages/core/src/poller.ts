@@ -106,7 +106,10 @@ export interface PollerCounters {
   wakeups: number;
 }
 
-/** The waiting of an attached poller. One batch is in flight at a time. */
+/**
+ * The waiting of an attached poller. One batch is in flight at a time. Once the poller is closed or
+ * detached, all of it does nothing.
+ */
 export interface Attachment {
   /** Lets the other thread block, for at most `timeoutMs`. Then `onReady` is called once. */
   arm(timeoutMs: number): void;

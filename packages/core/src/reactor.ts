@@ -17,6 +17,7 @@ import { Timer, type TimerCallback } from './timer.js';
 import { TimerQueue } from './timer-queue.js';
 import {
   checkBoolean,
+  checkExclusive,
   checkFd,
   checkFunction,
   checkInterest,
@@ -137,6 +138,7 @@ export class Reactor {
     checkOptions('options', options);
     checkOneOf('options.mode', options.mode, ['level', 'oneshot', 'edge']);
     checkBoolean('options.exclusive', options.exclusive);
+    checkExclusive(interest, options);
     const watcher = new Watcher(this.#table, this.#liveness, fd, interest, callback, {
       mode: options.mode ?? 'level',
       exclusive: options.exclusive ?? false,
@@ -244,10 +246,11 @@ export class Reactor {
       this.#dispatch(wait());
       this.#runTimers();
       this.#runDeferred();
+      // Node does it for an attached reactor, when its callback scope closes.
+      if (this.mode === 'blocking') this.#beforeCallback();
     } finally {
       this.#turning = false;
     }
-    if (this.mode === 'blocking' && this.#called > 0) this.#host.drain();
     return this.#called;
   }
 

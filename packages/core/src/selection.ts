@@ -158,7 +158,13 @@ export function wake(waker: Waker): boolean {
   }
   checkInteger('waker.id', waker.id, 0, 0xffff_ffff);
   if (!BACKEND_NAMES.includes(waker.backend)) return false;
-  return load(waker.backend).binding.wake(waker.id);
+  try {
+    return load(waker.backend).binding.wake(waker.id);
+  } catch (error) {
+    // Not to be had here, so no poller of it is open here.
+    if (unavailable(error, waker.backend) !== undefined) return false;
+    throw error;
+  }
 }
 
 /** The native binding behind an open poller, for what only native code can do. */

@@ -7,11 +7,11 @@ import {
   type NativeBinding,
   type NativePoller,
 } from './backend.js';
-import { invalidValue, PolluxError, systemError } from './errors.js';
-import { Interest } from './interest.js';
+import { PolluxError, systemError } from './errors.js';
 import type { Attachment, Poller, PollerCounters, RegistrationOptions, Waker } from './poller.js';
 import {
   checkBoolean,
+  checkExclusive,
   checkFd,
   checkFunction,
   checkInterest,
@@ -141,13 +141,15 @@ export class SystemPoller implements Poller {
     const use = (result: number) => this.#check(result, this.#module.syscalls.wait);
     return {
       arm: (timeoutMs) => {
+        if (!this.#attached) return;
         this.#renewEvents();
         use(native.arm(timeoutMs, this.#events.length / 2));
       },
       retime: (timeoutMs) => {
-        use(native.retime(timeoutMs));
+        if (this.#attached) use(native.retime(timeoutMs));
       },
       harvest: () => {
+        if (!this.#attached) return 0;
         // A batch was prepared for the array's old size; a transferred one is replaced by its like.
         if (this.#events.length === 0) this.#events = new Uint32Array(this.#capacity * 2);
         return this.#counted(native.harvest(this.#events));
@@ -207,17 +209,7 @@ export class SystemPoller implements Poller {
         `The ${this.backend} backend has no exclusive wakeup (options.exclusive)`,
       );
     }
-    // What the kernel would refuse with EINVAL, said in words.
-    if (options.mode === 'oneshot') {
-      throw invalidValue(
-        'options.mode',
-        "'level' or 'edge' beside options.exclusive",
-        options.mode,
-      );
-    }
-    if ((interest & Interest.priority) !== 0) {
-      throw invalidValue('interest', 'without priority beside options.exclusive', interest);
-    }
+    checkExclusive(interest, options);
   }
 
   /** The result of add, modify or delete: the record it made void, plus one, or 0. */

@@ -81,8 +81,9 @@ export class Timer implements Deadline {
       this.close();
     } else {
       const late = now - this.deadline;
-      this.deadline += this.repeat * (Math.floor(late / this.repeat) + 1);
-      if (this.deadline <= now) this.deadline = now + this.repeat; // rounding, tiny repeats
+      const onGrid = this.deadline + this.repeat * (Math.floor(late / this.repeat) + 1);
+      // Rounding, and intervals so tiny that the quotient is not finite.
+      this.deadline = onGrid > now && onGrid < Infinity ? onGrid : now + this.repeat;
       this.#queue.insert(this);
     }
     this.#resource.runInAsyncScope(this.#callback, undefined, this);

@@ -1,6 +1,7 @@
 // Argument checks: each throws synchronously, names the argument, and changes nothing.
 import { invalidType, invalidValue, outOfRange } from './errors.js';
-import { INTEREST_MASK } from './interest.js';
+import { INTEREST_MASK, Interest } from './interest.js';
+import type { RegistrationOptions } from './poller.js';
 
 /** Largest descriptor: a POSIX descriptor is an int. */
 const MAX_FD = 0x7fff_ffff;
@@ -21,12 +22,23 @@ export function checkKey(key: unknown): void {
 
 export function checkInterest(interest: unknown): void {
   if (typeof interest !== 'number') throw invalidType('interest', 'of type number', interest);
-  if (!Number.isInteger(interest) || (interest & ~INTEREST_MASK) !== 0 || interest < 0) {
+  if (!Number.isInteger(interest) || interest < 0 || interest > INTEREST_MASK) {
     throw outOfRange(
       'interest',
       'a combination of Interest.readable, writable, priority',
       interest,
     );
+  }
+}
+
+/** What the kernel would refuse beside EPOLLEXCLUSIVE with a bare EINVAL, said in words. */
+export function checkExclusive(interest: number, options: RegistrationOptions | undefined): void {
+  if (!options?.exclusive) return;
+  if (options.mode === 'oneshot') {
+    throw invalidValue('options.mode', "'level' or 'edge' beside options.exclusive", options.mode);
+  }
+  if ((interest & Interest.priority) !== 0) {
+    throw invalidValue('interest', 'without priority beside options.exclusive', interest);
   }
 }
 

@@ -78,7 +78,7 @@ export class WatchTable {
     try {
       this.#tell(entry, merge(entry.watchers, undefined, 0));
     } catch (error) {
-      if (!isGone(error)) throw error;
+      if (!isGone(error) && !isClosed(error)) throw error;
       // Silent by now, but what the poller was last told is not what we want: say it next time.
       entry.disarmed = true;
     }
@@ -104,7 +104,7 @@ export class WatchTable {
   #join(entry: WatchedFd, watcher: Watcher): boolean {
     const others = entry.watchers;
     const edge = watcher.mode === 'edge';
-    if (others.some((other) => (other.mode === 'edge') !== edge)) {
+    if (others.some((other) => (other.mode === 'edge') !== edge) && !this.#isStale(entry)) {
       throw new PolluxError(
         'ERR_POLLUX_MIXED_MODES',
         `fd ${watcher.fd} has watchers of another mode: edge shares a descriptor only with edge`,
@@ -129,6 +129,20 @@ export class WatchTable {
     return true;
   }
 
+  /** Whether the number was closed since: it names another file by now, or none. */
+  #isStale(entry: WatchedFd): boolean {
+    try {
+      // What it was told before; a fired oneshot is not to be armed by the question.
+      if (entry.disarmed) entry.interest = 0;
+      const { fd, interest, key } = entry;
+      this.#poller.modify(fd, interest, key, options(merge(entry.watchers, undefined, 0)));
+      return false;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      return true;
+    }
+  }
+
   #tell(entry: WatchedFd, wanted: Wanted): void {
     const { interest, mode } = wanted;
     if (interest === 0 && (entry.interest === 0 || entry.disarmed)) return;
@@ -145,7 +159,7 @@ export class WatchTable {
     try {
       this.#poller.delete(entry.fd);
     } catch (error) {
-      if (!isGone(error)) throw error;
+      if (!isGone(error) && !isClosed(error)) throw error;
     }
   }
 
@@ -178,6 +192,11 @@ function merge(
 
 function options({ mode, exclusive }: Wanted): { mode: Mode; exclusive?: boolean } {
   return exclusive ? { mode, exclusive } : { mode };
+}
+
+/** An injected poller may be closed before its reactor. */
+function isClosed(error: unknown): boolean {
+  return (error as Partial<PolluxError>).code === 'ERR_POLLUX_CLOSED';
 }
 
 function isGone(error: unknown): boolean {

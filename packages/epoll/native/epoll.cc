@@ -7,8 +7,8 @@
 //
 // Such a ghost cannot be removed: EPOLL_CTL_DEL goes by (number, open file), and
 // the number now names another file. A level-triggered ghost that stays ready
-// would end every wait. When one keeps coming, the kernel set is made anew from
-// our table, as libev does, under the same descriptor number.
+// would end every wait. When one comes a second time, the kernel set is made anew
+// from our table, as libev does, under the same descriptor number.
 //
 // Which call waits: epoll_pwait2 takes nanoseconds (Linux 5.11; glibc 2.35, so it
 // goes through syscall(2) and the binary stays loadable on 2.28). Where the
@@ -41,18 +41,17 @@ namespace {
 
 // No registration has generation 0; the waker's user data is no registration's.
 constexpr uint64_t kWakeData = UINT64_MAX;
-// One ghost may be the last word of a dup that is about to close; the second
-// batch in a row that carries one will not be the last.
-constexpr uint32_t kGhostlyBatches = 2;
 // Longest single wait: epoll_wait takes an int of milliseconds. Block's caller
 // loops.
 constexpr uint64_t kLongestWaitNs = 1000ull * 1000 * 1000 * 3600 * 24;
 
-uint64_t UserData(Fd fd, uint32_t generation) {
-  return static_cast<uint64_t>(generation) << 32 | static_cast<uint32_t>(fd);
+// Of the generation the lower half: 2^32 changes later, a ghost could pass for the
+// living.
+uint64_t UserData(Fd fd, uint64_t generation) {
+  return generation << 32 | static_cast<uint32_t>(fd);
 }
 
-epoll_event KernelEvent(Fd fd, Ask ask, uint32_t generation) {
+epoll_event KernelEvent(Fd fd, Ask ask, uint64_t generation) {
   uint32_t events = 0;
   // RDHUP only with IN: a writer's loop would spin on it after a half-close.
   if (ask.interest & kReadable) events |= EPOLLIN | EPOLLRDHUP;
@@ -112,7 +111,7 @@ class Epoll final : public Backend {
   void Wake() override;
 
  private:
-  int Control(int operation, Fd fd, Ask ask, uint32_t generation);
+  int Control(int operation, Fd fd, Ask ask, uint64_t generation);
   int Probe(Fd fd);
   int SameFile(const Registration& paused);
   int Silence(Registration* registration);
@@ -130,10 +129,10 @@ class Epoll final : public Backend {
   uint32_t found_count_ = 0;
 
   Registrations table_;
-  // Whether a registration went or changed since Prepare: only then may a stale
-  // event be an honest latecomer instead of a ghost.
-  bool changed_since_prepare_ = false;
-  uint32_t ghostly_batches_ = 0;
+  // The user data of a stale event of the last batch that had one. A registration
+  // that goes while Block runs may be found once, at the end of that Block; what is
+  // found again in a later batch is a ghost.
+  uint64_t suspect_ = 0;
 };
 
 int Epoll::Open() {
@@ -166,7 +165,7 @@ void Epoll::Close() {
   found_capacity_ = found_count_ = 0;
 }
 
-int Epoll::Control(int operation, Fd fd, Ask ask, uint32_t generation) {
+int Epoll::Control(int operation, Fd fd, Ask ask, uint64_t generation) {
   epoll_event event = KernelEvent(fd, ask, generation);
   return epoll_ctl(epoll_, operation, fd, &event) == 0 ? 0 : -errno;
 }
@@ -195,23 +194,24 @@ int Epoll::Add(Fd fd, Ask ask, uint32_t key) {
   if (fd == waker_) return -EINVAL;  // ours, and not in the table
   if (!table_.Reserve()) return -ENOMEM;
   Registration* old = table_.Find(fd);
-  if (old != nullptr && !old->in_kernel && SameFile(*old) == 0) return -EEXIST;
+  const bool in_set = old != nullptr && old->in_kernel;
+  if (old != nullptr && !in_set && SameFile(*old) == 0) return -EEXIST;
 
   Identity identity{};
   int result;
-  const uint32_t generation = table_.NextGeneration();
+  const uint64_t generation = table_.NextGeneration();
   if (ask.interest == 0) {
     result = Probe(fd);
     if (result == 0) result = Identity::Of(fd, &identity);
-    // In the set, but not in our table: a ghost that came back. DEL reaches it,
+    // In the set, but not by our table: a ghost that came back. DEL reaches it,
     // now that its number names its file again.
-    if (result == -EEXIST && old == nullptr) {
+    if (result == -EEXIST && !in_set) {
       result =
           epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr) == 0 ? Identity::Of(fd, &identity) : -errno;
     }
   } else {
     result = Control(EPOLL_CTL_ADD, fd, ask, generation);
-    if (result == -EEXIST && old == nullptr) {
+    if (result == -EEXIST && !in_set) {
       epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
       result = Control(EPOLL_CTL_ADD, fd, ask, generation);
     }
@@ -224,7 +224,6 @@ int Epoll::Add(Fd fd, Ask ask, uint32_t key) {
   if (old != nullptr) {
     voided = table_.VoidRecord(old);
     table_.Erase(old);
-    changed_since_prepare_ = true;
   }
   Registration* added = table_.Insert(fd, generation, ask, key);
   added->in_kernel = ask.interest != 0;
@@ -246,7 +245,7 @@ int Epoll::Silence(Registration* registration) {
 int Epoll::Modify(Fd fd, Ask ask, uint32_t key) {
   Registration* r = table_.Find(fd);
   if (r == nullptr) return -ENOENT;
-  const uint32_t generation = table_.NextGeneration();
+  const uint64_t generation = table_.NextGeneration();
   int result = 0;
   if (!r->in_kernel) {
     result = SameFile(*r);
@@ -259,7 +258,9 @@ int Epoll::Modify(Fd fd, Ask ask, uint32_t key) {
     if (result < 0) return result;
     result = Control(EPOLL_CTL_ADD, fd, ask, generation);
     if (result < 0) {
-      r->in_kernel = Control(EPOLL_CTL_ADD, fd, r->ask(), r->generation) == 0;
+      // Back to what it was; a oneshot that has fired stays silent, outside the set.
+      const bool disarmed = r->mode == Mode::kOneshot && !r->armed;
+      r->in_kernel = !disarmed && Control(EPOLL_CTL_ADD, fd, r->ask(), r->generation) == 0;
       return result;
     }
   } else {
@@ -267,7 +268,6 @@ int Epoll::Modify(Fd fd, Ask ask, uint32_t key) {
   }
   if (result < 0) return result;
   r->in_kernel = ask.interest != 0;
-  changed_since_prepare_ = true;
   Registrations::Set(r, generation, ask, key);
   return table_.VoidRecord(r);
 }
@@ -280,7 +280,6 @@ int Epoll::Delete(Fd fd) {
   if (r->in_kernel) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
   const int voided = table_.VoidRecord(r);
   table_.Erase(r);
-  changed_since_prepare_ = true;
   return voided;
 }
 
@@ -298,7 +297,6 @@ int Epoll::Prepare(uint32_t capacity) {
   }
   prepared_ = capacity;
   found_count_ = 0;
-  changed_since_prepare_ = false;
   return 0;
 }
 
@@ -342,14 +340,15 @@ int Epoll::Harvest(Record* records, uint32_t capacity) {
   table_.BeginBatch();
   uint32_t written = 0;
   bool ghost = false;
+  uint64_t stale = 0;
   for (uint32_t i = 0; i < found_count_; i++) {
     const uint64_t data = found_[i].data.u64;
-    const uint32_t generation = static_cast<uint32_t>(data >> 32);
-    if (generation == 0) continue;  // a probe's
+    if (data >> 32 == 0) continue;  // a probe's: no registration's is 0
     Registration* r = table_.Find(static_cast<Fd>(static_cast<uint32_t>(data)));
-    if (r == nullptr || r->generation != generation) {
+    if (r == nullptr || UserData(r->fd, r->generation) != data) {
       counters_.stale++;
-      ghost = ghost || !changed_since_prepare_;
+      if (data == suspect_) ghost = true;
+      if (stale == 0) stale = data;
       continue;
     }
     const uint32_t events = Translate(found_[i].events, r->interest);
@@ -360,8 +359,8 @@ int Epoll::Harvest(Record* records, uint32_t capacity) {
     records[written++] = Record{r->key, events};
   }
   found_count_ = 0;
-  ghostly_batches_ = ghost ? ghostly_batches_ + 1 : 0;
-  if (ghostly_batches_ >= kGhostlyBatches) Rebuild();
+  if (stale != 0) suspect_ = stale;
+  if (ghost) Rebuild();
   return static_cast<int>(written);
 }
 
@@ -398,7 +397,7 @@ void Epoll::Rebuild() {
   while (dup3(fresh, epoll_, O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY)) {
   }
   close(fresh);
-  ghostly_batches_ = 0;
+  suspect_ = 0;
   counters_.rebuilds++;
 }
 

@@ -136,7 +136,7 @@ class Select final : public Backend {
   int found_result_ = 0;  // bits that select set, less the waker's, or -EBADF
   uint32_t prepared_ = 0;
   // Registrations up to this generation are in the snapshot.
-  uint32_t snapshot_generation_ = 0;
+  uint64_t snapshot_generation_ = 0;
   // Where the last harvest ran out of room; the next begins there.
   uint32_t start_ = 0;
 };
@@ -293,7 +293,7 @@ bool Select::CountIsRight() const {
 }
 
 bool Select::InSnapshot(const Registration& r) const {
-  return r.in_kernel && static_cast<int32_t>(snapshot_generation_ - r.generation) >= 0;
+  return r.in_kernel && r.generation <= snapshot_generation_;
 }
 
 int Select::Harvest(Record* records, uint32_t capacity) {

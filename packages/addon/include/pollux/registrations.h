@@ -19,8 +19,9 @@ namespace pollux {
 struct Registration {
   Fd fd;
   // Never 0 in use, so 0 marks a free place in the table. Rises with every add
-  // and modify of this poller: an event that carries an older one is stale.
-  uint32_t generation;
+  // and modify of this poller: an event that carries an older one is stale. Its
+  // lower half is never 0 either, for primitives that carry no more than that.
+  uint64_t generation;
   uint32_t key;
   uint32_t interest;
   Mode mode;
@@ -54,13 +55,13 @@ class Registrations {
 
   // A number for the next registration; drawn first, since the kernel is told of
   // it before the table is.
-  uint32_t NextGeneration() {
-    if (++generation_ == 0) generation_ = 1;
+  uint64_t NextGeneration() {
+    if (static_cast<uint32_t>(++generation_) == 0) generation_++;
     return generation_;
   }
 
   // After Reserve, for a descriptor that is not in the table.
-  Registration* Insert(Fd fd, uint32_t generation, Ask ask, uint32_t key) {
+  Registration* Insert(Fd fd, uint64_t generation, Ask ask, uint32_t key) {
     Registration* place = Place(fd);
     *place = Registration{};
     place->fd = fd;
@@ -72,7 +73,7 @@ class Registrations {
   // A modification is a new generation too: what was found before it is stale.
   // Nothing is lost by that, for every primitive looks at the descriptor's state
   // when it is armed anew.
-  static void Set(Registration* r, uint32_t generation, Ask ask, uint32_t key) {
+  static void Set(Registration* r, uint64_t generation, Ask ask, uint32_t key) {
     r->generation = generation;
     r->key = key;
     r->interest = ask.interest;
@@ -97,7 +98,7 @@ class Registrations {
   }
 
   uint32_t size() const { return count_; }
-  uint32_t last_generation() const { return generation_; }
+  uint64_t last_generation() const { return generation_; }
 
   template <typename Visit>
   void ForEach(Visit visit) {
@@ -147,7 +148,7 @@ class Registrations {
   Registration* places_ = nullptr;
   uint32_t capacity_ = 0;
   uint32_t count_ = 0;
-  uint32_t generation_ = 0;
+  uint64_t generation_ = 0;
   uint32_t batch_ = 0;
 };
 

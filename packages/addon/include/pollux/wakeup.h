@@ -27,7 +27,7 @@ class Wakeup {
     if (reasons_.fetch_or(reason) == 0) backend->Wake();
   }
 
-  // Only after a Block that said *woken.
+  // Only after a Block that said *woken, or before there is a bell.
   uint32_t Take() { return reasons_.exchange(0); }
 
  private:

@@ -1,0 +1,76 @@
+// Runs an example as a user would: `node examples/dist/<name>.js`, and watches what it prints.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
+
+const directory = fileURLToPath(new URL('../dist/', import.meta.url));
+
+export interface Running {
+  readonly child: ChildProcess;
+  /** What it has printed so far. */
+  readonly output: { stdout: string; stderr: string };
+  /** Waits for what it prints to match. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Waits for its end. */
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** The command that runs an example. */
+export function commandFor(name: string, ...args: string[]): string[] {
+  return [process.execPath, `${directory}${name}.js`, ...args];
+}
+
+export function start(
+  command: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; stdin?: 'pipe' | 'ignore' | number } = {},
+): Running {
+  const child = spawn(command[0] as string, command.slice(1), {
+    env: { ...process.env, ...options.env },
+    stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const output = { stdout: '', stderr: '' };
+  let look = () => {};
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      look();
+    });
+  }
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.on('close', (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal });
+      look();
+    });
+  });
+  const until = (pattern: RegExp) =>
+    new Promise<RegExpExecArray>((resolve, reject) => {
+      look = () => {
+        const found = pattern.exec(output.stdout);
+        if (found !== null) resolve(found);
+        else if (!running.has(child)) {
+          reject(new Error(`ended without ${pattern}: ${output.stdout}${output.stderr}`));
+        }
+      };
+      look();
+    });
+  return { child, output, until, ended };
+}
+
+/** Whether a command is installed, for tests that need it. */
+export function installed(command: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
+}
+
+/** Runs a shell command to its end without stopping this thread. */
+export async function shell(command: string): Promise<string> {
+  const run = start(['sh', '-c', command]);
+  await run.ended;
+  return run.output.stdout;
+}
