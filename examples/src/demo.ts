@@ -124,8 +124,9 @@ function start({ udp, http, host, backend }: Settings): void {
     };
   }
 
+  // Under npm, Ctrl-C comes twice: from the terminal and from npm. The second finds us closed.
   function stop(): void {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    if (reactor.closed) return;
     stopCounting();
     echo.close();
     listener.close();

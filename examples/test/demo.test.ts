@@ -68,8 +68,14 @@ test.skipIf(!installed('script'))('on a terminal it shows live counts', async ()
   const [, , udp, http] = await demo.until(LINE);
   for (let i = 0; i < 3; i++) await ask(Number(udp), '127.0.0.1');
   await fetchText(`http://127.0.0.1:${http}/`);
-  await demo.until(/\r\x1b\[K3 datagrams, 1 requests, \d of 1 connections open/);
+  await demo.until(/\[K3 datagrams, 1 requests, \d of 1 connections open/);
   demo.child.stdin?.write('\x03');
+  expect(await demo.ended).toEqual({ code: 0, signal: null });
+});
+
+test('a second signal while it ends changes nothing', async () => {
+  const { demo } = await startDemo();
+  for (let i = 0; i < 3; i++) demo.child.kill('SIGINT');
   expect(await demo.ended).toEqual({ code: 0, signal: null });
 });
 
@@ -115,5 +121,5 @@ test.each(mistakes)('%j: one line and exit code 1', async (args, message) => {
 test('--help', async () => {
   const demo = start(commandFor('demo', '--help'));
   expect(await demo.ended).toEqual({ code: 0, signal: null });
-  expect(demo.output.stdout).toMatch(/--udp[^]*--http[^]*--host[^]*--backend/);
+  expect(demo.output.stdout).toMatch(/--udp[\s\S]*--http[\s\S]*--host[\s\S]*--backend/);
 });

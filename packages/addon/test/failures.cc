@@ -82,6 +82,69 @@ THEME(no_memory) {
   for (const int fd : fds) close(fd);
 }
 
+// A kernel without memory, at every step of what epoll does with its set.
+THEME(no_kernel_memory) {
+  const int before = CountDescriptors();
+  Bench bench;
+  if (!bench.Is("epoll")) Skip("select keeps nothing in the kernel");
+  Engine other;
+  FailEpollAddsAfter(0);
+  CHECK_EQ(other.Open(), -ENOMEM);
+  Pair pair;
+  CHECK_EQ(bench.Add(pair.watched, kReadable, 1), -ENOMEM);
+  CHECK_EQ(bench.Add(pair.watched, 0, 1), -ENOMEM);
+  CHECK_EQ(bench.engine.CanWatch(pair.watched), -ENOMEM);
+  LetEpollAddsSucceed();
+  CHECK_EQ(CountDescriptors(), before + 4);
+  CHECK_EQ(bench.Delete(pair.watched), -ENOENT);
+  CHECK_EQ(bench.Add(pair.watched, 0, 1), 0);
+  FailEpollAddsAfter(0);
+  CHECK_EQ(bench.Modify(pair.watched, kReadable, 1), -ENOMEM);
+  LetEpollAddsSucceed();
+  pair.Write();
+  bench.ExpectSilence();
+  CHECK_EQ(bench.Modify(pair.watched, kReadable, 2), 0);
+  bench.Expect(2, kReadable);
+}
+
+// A rebuild that fails half way has changed nothing: nobody is forgotten, and it is tried again.
+THEME(a_rebuild_without_kernel_memory) {
+  for (int successes = 0; successes < 12; successes++) {
+    Bench bench;
+    if (!bench.Is("epoll")) Skip("no kernel set, no rebuild");
+    std::unique_ptr<Pair> pairs[4];
+    for (int i = 0; i < 4; i++) {
+      pairs[i] = std::make_unique<Pair>();
+      const Mode mode = i == 3 ? Mode::kOneshot : Mode::kLevel;
+      CHECK_EQ(bench.Add(pairs[i]->watched, kReadable, i, mode), 0);
+    }
+    pairs[3]->Write();
+    bench.Expect(3, kReadable);
+    Pair ghost;
+    CHECK_EQ(bench.Add(ghost.watched, kReadable, 9), 0);
+    const int number = ghost.watched;
+    const int duplicate = dup(number);
+    ghost.CloseWatched();
+    CHECK_DONE(bench.Delete(number));
+    ghost.Write();
+    FailEpollAddsAfter(successes);
+    bench.Wait(kMs);
+    bench.Wait(kMs);
+    LetEpollAddsSucceed();
+    for (int i = 0; i < 3; i++) pairs[i]->Write();
+    CHECK_DONE(bench.Modify(pairs[3]->watched, kReadable, 3, Mode::kOneshot));
+    bool heard[4] = {};
+    while (!heard[0] || !heard[1] || !heard[2] || !heard[3]) {
+      const int count = bench.Wait();
+      CHECK(count > 0);
+      for (int i = 0; i < count; i++) {
+        if (bench.records[i].key < 4) heard[bench.records[i].key] = true;
+      }
+    }
+    close(duplicate);
+  }
+}
+
 // Arm without memory: nothing is in flight, and it can be tried again.
 THEME(no_memory_to_arm) {
   Bench bench(4);

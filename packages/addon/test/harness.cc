@@ -2,7 +2,8 @@
 //
 //   harness                 every theme, each in a process of its own
 //   harness --list          their names
-//   harness theme...        these only, in this process: for a debugger
+//   harness theme...        these only
+//   harness --here theme    in this process, for a debugger
 //
 // It is linked with engine.cc, wait_thread.cc, wakers.cc and one backend; see run-harness.sh. The
 // environment: POLLUX_HARNESS_SEED repeats a run, POLLUX_HARNESS_PERCENT shortens the loops,
@@ -58,10 +59,18 @@ const char* Outcome(int status, char* text, size_t size) {
   return text;
 }
 
-int RunAll() {
+const Theme* Find(const char* name) {
+  for (const Theme* theme = first; theme != nullptr; theme = theme->next) {
+    if (strcmp(theme->name, name) == 0) return theme;
+  }
+  fprintf(stderr, "no theme %s\n", name);
+  exit(1);
+}
+
+int RunEach(const std::vector<const Theme*>& themes) {
   int good = 0, skipped = 0, bad = 0;
   const uint64_t began = MonotonicNs();
-  for (const Theme* theme = first; theme != nullptr; theme = theme->next) {
+  for (const Theme* theme : themes) {
     const uint64_t theme_began = MonotonicNs();
     fflush(stdout);
     const pid_t child = fork();
@@ -139,16 +148,14 @@ int main(int count, char** arguments) {
     return 0;
   }
   printf("seed %llu\n", static_cast<unsigned long long>(Seed()));
-  if (count < 2) return RunAll();
-  for (int i = 1; i < count; i++) {
-    const Theme* theme = first;
-    while (theme != nullptr && strcmp(theme->name, arguments[i]) != 0) theme = theme->next;
-    if (theme == nullptr) {
-      fprintf(stderr, "no theme %s\n", arguments[i]);
-      return 1;
-    }
-    Run(*theme);
-    printf("ok  %s\n", theme->name);
+  if (count == 3 && strcmp(arguments[1], "--here") == 0) {
+    Run(*Find(arguments[2]));
+    return 0;
   }
-  return 0;
+  std::vector<const Theme*> themes;
+  for (int i = 1; i < count; i++) themes.push_back(Find(arguments[i]));
+  if (count == 1) {
+    for (const Theme* theme = first; theme != nullptr; theme = theme->next) themes.push_back(theme);
+  }
+  return RunEach(themes);
 }

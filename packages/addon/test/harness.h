@@ -193,6 +193,9 @@ void AgeGenerations(Backend* backend, uint32_t by);
 // LetAllocationsSucceed, which returns whether any failed.
 void FailAllocationsAfter(int successes);
 bool LetAllocationsSucceed();
+// As above, of epoll_ctl's EPOLL_CTL_ADD.
+void FailEpollAddsAfter(int successes);
+void LetEpollAddsSucceed();
 // epoll_pwait2 answers this errno, or is really called where it is 0.
 void RefusePwait2(int error);
 

@@ -1,9 +1,11 @@
-// Stands between the sources under test and three functions of the C library, by the linker's
-// --wrap: for no memory, and for a kernel or a seccomp filter without epoll_pwait2.
+// Stands between the sources under test and four functions of the C library, by the linker's
+// --wrap: for no memory,
+// in the process or in the kernel, and for a kernel or a seccomp filter without epoll_pwait2.
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 
 #include <atomic>
@@ -17,6 +19,7 @@
 namespace {
 
 std::atomic<int> successes_left{-1};  // -1: without end
+std::atomic<int> adds_left{-1};
 std::atomic<bool> any_failed{false};
 std::atomic<int> pwait2_error{0};
 
@@ -38,9 +41,11 @@ extern "C" {
 // The reserved names are the linker's.
 void* __real_calloc(size_t count, size_t size);
 void* __real_realloc(void* memory, size_t size);
+int __real_epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
 long __real_syscall(long number, ...);
 void* __wrap_calloc(size_t count, size_t size);
 void* __wrap_realloc(void* memory, size_t size);
+int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
 long __wrap_syscall(long number, ...);
 
 void* __wrap_calloc(size_t count, size_t size) {
@@ -49,6 +54,19 @@ void* __wrap_calloc(size_t count, size_t size) {
 
 void* __wrap_realloc(void* memory, size_t size) {
   return MayAllocate() ? __real_realloc(memory, size) : nullptr;
+}
+
+int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
+  const int result = __real_epoll_ctl(epoll, operation, fd, event);
+  if (result != 0 || operation != EPOLL_CTL_ADD || adds_left < 0) return result;
+  if (adds_left > 0) {
+    adds_left--;
+    return result;
+  }
+  // The kernel runs out of memory after it has found nothing else to refuse.
+  __real_epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr);
+  errno = ENOMEM;
+  return -1;
 }
 
 long __wrap_syscall(long number, ...) {
@@ -78,6 +96,9 @@ bool LetAllocationsSucceed() {
   successes_left = -1;
   return any_failed;
 }
+
+void FailEpollAddsAfter(int successes) { adds_left = successes; }
+void LetEpollAddsSucceed() { adds_left = -1; }
 
 void RefusePwait2(int error) { pwait2_error = error; }
 

@@ -71,7 +71,7 @@ tr '\n' '\0' <"$build/commands" | xargs -0 -P "$jobs" -I{} bash -c "$CXX_COMMON 
 for flavour in "${flavours[@]}"; do
   for backend in "${!backends[@]}"; do
     # shellcheck disable=SC2086
-    "$cxx" ${flags[$flavour]} -pthread -Wl,--wrap=calloc,--wrap=realloc,--wrap=syscall \
+    "$cxx" ${flags[$flavour]} -pthread -Wl,--wrap=calloc,--wrap=realloc,--wrap=epoll_ctl,--wrap=syscall \
       "$build/$flavour"/*.o -x none "$build/$flavour/$backend.backend" -o "$build/$flavour/$backend"
   done
 done

@@ -85,7 +85,12 @@ function withCode<T extends Error>(error: T, code: string): T & { code: string }
 }
 
 function show(value: unknown): string {
-  const text = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
+  let text: string;
+  try {
+    text = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
+  } catch {
+    text = `a hostile ${typeof value}`; // a getter or a proxy that throws
+  }
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

@@ -18,7 +18,7 @@ import {
 import { invalidType, PolluxError } from './errors.js';
 import type { Poller, Waker } from './poller.js';
 import { SystemPoller } from './system-poller.js';
-import { checkBoolean, checkInteger, checkOneOf, checkOptions } from './validate.js';
+import { checkBoolean, checkInteger, checkNames, checkOneOf, checkOptions } from './validate.js';
 
 interface TableEntry {
   readonly name: string;
@@ -185,10 +185,8 @@ function readWishes(options: SelectionOptions | undefined): Wishes {
   const { backend, avoid = [], require = [], ignoreEnvironment = false } = options ?? {};
   checkOneOf('options.backend', backend, BACKEND_NAMES);
   checkBoolean('options.ignoreEnvironment', ignoreEnvironment);
-  if (!Array.isArray(avoid)) throw invalidType('options.avoid', 'an array of names', avoid);
-  for (const name of avoid) checkOneOf('options.avoid', name, BACKEND_NAMES);
-  if (!Array.isArray(require)) throw invalidType('options.require', 'an array of names', require);
-  for (const name of require) checkOneOf('options.require', name, CAPABILITY_NAMES);
+  checkNames('options.avoid', avoid, BACKEND_NAMES);
+  checkNames('options.require', require, CAPABILITY_NAMES);
   const fromEnvironment = ignoreEnvironment ? undefined : process.env.POLLUX_BACKEND || undefined;
   if (backend === undefined) {
     checkOneOf('POLLUX_BACKEND', fromEnvironment, BACKEND_NAMES);

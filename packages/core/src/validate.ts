@@ -67,6 +67,15 @@ export function checkOptions(name: string, value: unknown): void {
   }
 }
 
+/** A list of such names. */
+export function checkNames(name: string, values: unknown, allowed: readonly string[]): void {
+  if (!Array.isArray(values)) throw invalidType(name, 'an array of names', values);
+  for (const value of values) {
+    if (value === undefined) throw invalidType(name, 'an array of names', values);
+    checkOneOf(name, value, allowed);
+  }
+}
+
 export function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (value === undefined) return;
   if (typeof value !== 'string') throw invalidType(name, 'of type string', value);

@@ -16,6 +16,11 @@ export interface Endpoint {
 
 /** An endpoint that knows its slot: the form in which the system takes and gives it. */
 export class EncodedEndpoint implements Endpoint {
+  static {
+    // As it is printed.
+    Object.defineProperty(EncodedEndpoint, 'name', { value: 'Endpoint' });
+  }
+
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6';
   readonly port: number;

@@ -5,12 +5,8 @@ export {
   type TcpListenerEvents,
   type TcpListenOptions,
 } from './tcp-listener.js';
-export {
-  type TcpConnectOptions,
-  TcpStream,
-  type TcpStreamEvents,
-  type TcpStreamOptions,
-} from './tcp-stream.js';
+export type { TcpConnectOptions, TcpStreamEvents, TcpStreamOptions } from './tcp-options.js';
+export { TcpStream } from './tcp-stream.js';
 export {
   type UdpConnectOptions,
   type UdpOptions,

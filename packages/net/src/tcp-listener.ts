@@ -13,7 +13,8 @@ import { type Endpoint, encodeEndpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
 import { native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
 import { localEndpoint, openSocket, orClose, useEndpoint } from './socket.js';
-import { checkStreamOptions, TcpStream, type TcpStreamOptions } from './tcp-stream.js';
+import { checkStreamOptions, type TcpStreamOptions } from './tcp-options.js';
+import { TcpStream } from './tcp-stream.js';
 import { checkBoolean, checkInteger, checkOptions, checkPort, checkReactor } from './validate.js';
 
 export interface TcpListenOptions extends TcpStreamOptions {

@@ -145,7 +145,7 @@ describe.each(cases)('$backend, $way', (row) => {
     } finally {
       hook.disable();
     }
-    // The threadsafe function of the wait thread is POLLUX itself; insideTurn is not used here.
+    // POLLUX alone is the wait thread's.
     const own = [...events.values()].filter(({ type }) => type !== 'POLLUX');
     const count = (type: string): number => own.filter((entry) => entry.type === type).length;
     expect([count('POLLUXWATCHER'), count('POLLUXTIMER'), count('POLLUXDEFER')]).toEqual([2, 3, 1]);

@@ -190,6 +190,26 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(driven.reactor.alive).toBe(false);
   });
 
+  test('a refused edge watcher does not wake a oneshot that has fired, or a paused one', async (context) => {
+    using driven = new DrivenReactor(row);
+    context.skip(!driven.reactor.poller.capabilities.edge);
+    const [fired, paused] = readyPipes(fds, 2) as [number, number];
+    const calls = [0, 0];
+    const once = driven.reactor.watch(fired, readable, () => calls[0]!++, oneshot);
+    const silent = driven.reactor.watch(paused, readable, () => calls[1]!++);
+    silent.pause();
+    await driven.until(() => calls[0] === 1);
+    for (const fd of [fired, paused]) {
+      const error = thrownBy(() => driven.reactor.watch(fd, readable, ignore, edge));
+      expect(error).toMatchObject({ code: 'ERR_POLLUX_MIXED_MODES' });
+    }
+    await driven.during(10);
+    expect(calls).toEqual([1, 0]);
+    once.resume();
+    silent.resume();
+    await driven.until(() => calls[0] === 2 && calls[1]! > 0);
+  });
+
   test('an exclusive watcher may be joined and left by others', async (context) => {
     using driven = new DrivenReactor(row);
     context.skip(!driven.reactor.poller.capabilities.exclusive);
