@@ -100,11 +100,6 @@ function start({ udp, http, host, backend }: Settings): void {
   });
   listener.on('error', (error) => console.error(`pollux: ${error.message}`));
 
-  const where = `UDP echo on ${show(echo.address())}, HTTP hello on http://${show(listener.address())}`;
-  console.log(`pollux: ${reactor.backend}, ${where}`);
-
-  const stopCounting = process.stdout.isTTY ? showCounts() : () => {};
-
   function showCounts(): () => void {
     let shown = '';
     const timer = reactor.timer(
@@ -124,6 +119,7 @@ function start({ udp, http, host, backend }: Settings): void {
     };
   }
 
+  let stopCounting = (): void => {};
   // Under npm, Ctrl-C comes twice: from the terminal and from npm. The second finds us closed.
   function stop(): void {
     if (reactor.closed) return;
@@ -134,6 +130,11 @@ function start({ udp, http, host, backend }: Settings): void {
     reactor.close(); // nothing is left to wait for: the process ends
   }
   process.on('SIGINT', stop).on('SIGTERM', stop);
+
+  const where = `UDP echo on ${show(echo.address())}, HTTP hello on http://${show(listener.address())}`;
+  console.log(`pollux: ${reactor.backend}, ${where}`);
+
+  if (process.stdout.isTTY) stopCounting = showCounts();
 }
 
 try {

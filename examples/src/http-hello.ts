@@ -20,9 +20,10 @@ listener.on('connection', (stream) => {
 });
 listener.on('error', (error) => console.error(error.message)); // out of descriptors: it tries again
 
-const { address, port } = listener.address();
-console.log(`listening on http://${address}:${port}/ with ${reactor.backend}; Ctrl-C stops`);
 process.once('SIGINT', () => {
   listener.close();
   for (const stream of clients) stream.destroy();
 });
+
+const { address, port } = listener.address();
+console.log(`listening on http://${address}:${port}/ with ${reactor.backend}; Ctrl-C stops`);

@@ -40,6 +40,7 @@ const server = createServer(Number(process.argv[2] ?? 41234));
 
 server.on('message', (data, peer) => server.send(data, peer));
 
+process.once('SIGINT', () => server.stop());
+
 const { address, port } = server.start();
 console.log(`echoing on udp ${address}:${port}; Ctrl-C stops`);
-process.once('SIGINT', () => server.stop());

@@ -24,7 +24,7 @@ int Engine::Open() {
   }
   // A reason of a former life rang the former bell.
   wakeup_.Take();
-  unharvested_ = false;
+  unharvested_ = busy_ = false;
   backend_ = backend;
   return 0;
 }
@@ -90,6 +90,19 @@ int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
   }
   const int prepared = backend_->Prepare(capacity);
   if (prepared < 0) return prepared;
+  if (busy_) {
+    bool woken = false;
+    const int found = backend_->Block(0, &woken);
+    if (woken) {
+      wakeup_.Take();
+      wakeups_++;
+    }
+    unharvested_ = found > 0;
+    if (unharvested_ || woken) {
+      thread_.Announce();
+      return 0;
+    }
+  }
   thread_.Arm(DeadlineAfter(timeout_ns));
   return 0;
 }
@@ -101,6 +114,7 @@ int Engine::Harvest(Record* records, uint32_t capacity) {
     if (outcome.result < 0) return outcome.result;
     if (outcome.result > 0) unharvested_ = true;
   }
+  busy_ = unharvested_;
   if (!unharvested_) return 0;
   const int written = backend_->Harvest(records, capacity);
   if (written >= 0) unharvested_ = false;

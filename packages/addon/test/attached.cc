@@ -288,6 +288,25 @@ THEME(detach_loses_no_notify) {
   }
 }
 
+// As above, where Arm itself took the notify: after a batch it looks for the next one by itself.
+THEME(detach_loses_no_notify_that_arm_took) {
+  Bench bench;
+  Pair pair;
+  CHECK_EQ(bench.Add(pair.watched, kReadable, 1), 0);
+  for (const bool announced : {false, true}) {
+    pair.Write();
+    bench.Attach();
+    CHECK_EQ(bench.Next(), 1);
+    CHECK_EQ(pair.Drain(), 1);
+    bench.engine.Notify();
+    bench.Arm(kForever);
+    if (announced) bench.Await();
+    bench.Detach();
+    CHECK_EQ(bench.Wait(), 0);
+    CHECK_EQ(bench.Wait(0), -ETIMEDOUT);
+  }
+}
+
 // The notify and an event are taken by one block; the batch is collected, the notify with it.
 THEME(notify_beside_a_batch) {
   Bench bench;

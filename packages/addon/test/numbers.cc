@@ -211,6 +211,28 @@ THEME(a_ghost_does_not_speak_for_another) {
   close(duplicate);
 }
 
+// More ghosts than one batch holds, so that none of them is in every batch.
+THEME(many_ghosts_end_in_a_rebuild) {
+  for (const uint32_t capacity : {1u, 2u, 8u}) {
+    Bench bench(capacity);
+    if (!bench.Is("epoll")) Skip("no kernel set, no ghosts");
+    std::vector<int> duplicates;
+    for (int i = 0; i < 20; i++) {
+      Pair ghost;
+      const int number = ghost.watched;
+      duplicates.push_back(LeaveGhost(bench, ghost, 1));
+      CHECK_EQ(bench.Delete(number), 0);
+    }  // their writers are gone: each hangs up
+    bench.ExpectSilence(20 * kMs);
+    CHECK_EQ(bench.engine.backend()->counters().rebuilds, 1);
+    Pair pair;
+    CHECK_EQ(bench.Add(pair.watched, kReadable, 2), 0);
+    pair.Write();
+    bench.Expect(2, kReadable);
+    for (const int duplicate : duplicates) close(duplicate);
+  }
+}
+
 // With no descriptor to spare the rebuild must wait, and nothing may be lost meanwhile.
 THEME(a_rebuild_waits_for_a_descriptor) {
   Bench bench;

@@ -7,7 +7,9 @@
 // reason to take a worse one; and a backend asked for by name is taken or refused, never replaced.
 //
 // This file and the doctor are the only places that know operating systems by name.
+import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import {
   type BackendModule,
   CAPABILITY_NAMES,
@@ -266,11 +268,30 @@ function load(name: string): { module: BackendModule; binding: NativeBinding } {
 /** The reason, if the error means "not available here"; undefined for a real error. */
 function unavailable(error: unknown, name: string): Reason | undefined {
   if (!(error instanceof Error)) return undefined;
+  const reason = reasonOf(error, name);
+  // Without a descriptor to read it, any file looks missing.
+  if (reason !== undefined && reason.code !== 'kernel') assertDescriptorsLeft();
+  return reason;
+}
+
+function assertDescriptorsLeft(): void {
+  try {
+    closeSync(openSync(fileURLToPath(import.meta.url), 'r'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EMFILE' || code === 'ENFILE') throw error;
+  }
+}
+
+function reasonOf(error: Error, name: string): Reason | undefined {
   const { message } = error;
   const code = 'code' in error ? String(error.code) : '';
   switch (code) {
     case 'MODULE_NOT_FOUND':
-      return { code: 'package-missing', message: `@pollux/${name} is not installed` };
+      // Its own dependency may be what is missing; then the loader's words say which.
+      return message.includes(`'@pollux/${name}'`)
+        ? { code: 'package-missing', message: `@pollux/${name} is not installed` }
+        : { code: 'package-missing', message: firstLine(message) };
     case 'ERR_DLOPEN_DISABLED':
       return { code: 'addons-forbidden', message };
     case 'ERR_DLOPEN_FAILED':
@@ -282,9 +303,13 @@ function unavailable(error: unknown, name: string): Reason | undefined {
   }
   // node-gyp-build gives its error no code.
   if (message.startsWith('No native build was found')) {
-    return { code: 'prebuild-missing', message: message.split('\n')[0] ?? message };
+    return { code: 'prebuild-missing', message: firstLine(message) };
   }
   return undefined;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? text;
 }
 
 function brokenReason(error: unknown): Reason {

@@ -95,6 +95,12 @@ export class Installation implements Disposable {
     writeFileSync(join(this.directory, 'package.json'), '{}');
   }
 
+  /** The sanitizer run sends the loader to binaries of its own (scripts/asan-env.cjs): not here. */
+  static readonly env: NodeJS.ProcessEnv = {
+    '@POLLUX/EPOLL_PREBUILD': '',
+    '@POLLUX/SELECT_PREBUILD': '',
+  };
+
   /** A path inside node_modules. */
   path(name: string): string {
     return join(this.directory, 'node_modules', name);

@@ -9,7 +9,7 @@ import { runChild } from './support.js';
 
 const slowLoopback =
   'ip link set lo up && tc qdisc replace dev lo root tbf rate 4mbit burst 8kb latency 60s';
-const probe = spawnSync('unshare', ['-rn', 'sh', '-c', slowLoopback]);
+const probe = spawnSync('sh', ['-c', `unshare -rn sh -c '${slowLoopback}'`]);
 const available = probe.status === 0;
 
 const program = (backend: string, mode: string) => `

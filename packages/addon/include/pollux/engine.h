@@ -45,7 +45,8 @@ class Engine {
   // Wait; a notify it had taken ends that Wait.
   void Detach();
   // Prepares a batch of `capacity` records and lets the thread block; announces
-  // at once what an earlier batch left. -EALREADY while one is in flight.
+  // at once what an earlier batch left, or what is ready under load. -EALREADY while one is in
+  // flight.
   int Arm(uint64_t timeout_ns, uint32_t capacity);
   void Retime(uint64_t timeout_ns) { thread_.Retime(DeadlineAfter(timeout_ns)); }
   // Takes the batch that `ready` announced; 0 if it was a deadline or a wake.
@@ -61,6 +62,9 @@ class Engine {
   uint32_t waker_id_ = 0;
   uint64_t wakeups_ = 0;
   bool unharvested_ = false;
+  // The last harvest had something. Then Arm looks for more by itself before it
+  // hands over: under load the thread, and two context switches, are left out.
+  bool busy_ = false;
 };
 
 }  // namespace pollux

@@ -17,6 +17,7 @@ import { checkFd, checkInterest, checkKey, checkOneOf, checkTimeout } from '../v
 /** A clock that stands still until it is told to go on. */
 export class ManualClock implements Clock {
   #now = 0;
+  readonly #listeners = new Set<() => void>();
 
   now(): number {
     return this.#now;
@@ -25,6 +26,13 @@ export class ManualClock implements Clock {
   /** Goes on by so many milliseconds. */
   advance(ms: number): void {
     this.#now += ms;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls back after each advance, until the returned function is called. */
+  onAdvance(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 }
 
@@ -151,6 +159,7 @@ export class MemoryPoller implements Poller {
       throw new PolluxError('ERR_POLLUX_ATTACHED', 'This poller is attached already');
     }
     this.#onReady = onReady;
+    const deaf = this.clock.onAdvance(() => this.#poke());
     const deadlineAfter = (timeoutMs: number) => ({ deadline: this.clock.now() + timeoutMs });
     return {
       arm: (timeoutMs) => {
@@ -171,6 +180,7 @@ export class MemoryPoller implements Poller {
         else this.#immediate?.unref();
       },
       detach: () => {
+        deaf();
         this.#onReady = undefined;
         this.#armed = undefined;
         clearImmediate(this.#immediate);

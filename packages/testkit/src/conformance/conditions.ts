@@ -241,13 +241,7 @@ row(
 );
 row('timerfd: not yet', () => [kinds.timerfd(0), -1], nothing, [], readsOnly);
 row('timerfd: expired', () => [kinds.timerfd(0.1), -1], nothing, ['in'], readsOnly);
-row(
-  'epoll: nothing ready inside',
-  alone(kinds.nestedEpoll),
-  nothing,
-  [],
-  readsOnly,
-);
+row('epoll: nothing ready inside', alone(kinds.nestedEpoll), nothing, [], readsOnly);
 row(
   'epoll: something ready inside',
   () => {

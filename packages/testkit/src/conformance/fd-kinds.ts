@@ -67,7 +67,7 @@ const guaranteed: Record<string, FdKind['make']> = {
   'netlink socket': ({ fds }) => {
     const fd = fds.track(kinds.netlinkSocket());
     const ask = new Uint8Array(20); // struct nlmsghdr and struct rtgenmsg: RTM_GETLINK, a dump
-    new Uint32Array(ask.buffer).set([17, 0x301 << 16 | 18, 1]);
+    new Uint32Array(ask.buffer).set([17, (0x301 << 16) | 18, 1]);
     return { fd, provoke: () => write(fd, ask.subarray(0, 17)) };
   },
   eventfd: ({ fds }) => {

@@ -45,6 +45,9 @@ export function verdict(
 }
 
 /** Null if the bits are as the verdict demands, else both in words. */
-export function dissent(bits: number, { must, may }: Verdict): { must: number; may: number } | null {
+export function dissent(
+  bits: number,
+  { must, may }: Verdict,
+): { must: number; may: number } | null {
   return (bits & must) === must && (bits & ~may) === 0 ? null : { must, may };
 }

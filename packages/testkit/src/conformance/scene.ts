@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type PollName, kernelPoll } from '../descriptors.js';
+import { kernelPoll, type PollName } from '../descriptors.js';
 import { FdScope } from '../scope.js';
 
 export class Scene implements Disposable {

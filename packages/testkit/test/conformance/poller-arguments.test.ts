@@ -144,12 +144,18 @@ describe.each(backends)('%s', (backend) => {
     using poller = open();
     for (const bad of [null, '5', true, 5n, {}, Symbol.iterator]) {
       expect(() => poller.wait(bad as never)).toThrow(
-        refused('ERR_INVALID_ARG_TYPE', { name: 'TypeError', message: expect.stringContaining('timeoutMs') }),
+        refused('ERR_INVALID_ARG_TYPE', {
+          name: 'TypeError',
+          message: expect.stringContaining('timeoutMs'),
+        }),
       );
     }
     for (const bad of [Number.NaN, -1, -0.001, Number.NEGATIVE_INFINITY]) {
       expect(() => poller.wait(bad)).toThrow(
-        refused('ERR_OUT_OF_RANGE', { name: 'RangeError', message: expect.stringContaining('timeoutMs') }),
+        refused('ERR_OUT_OF_RANGE', {
+          name: 'RangeError',
+          message: expect.stringContaining('timeoutMs'),
+        }),
       );
     }
     expect(poller.wait(0)).toBe(0);

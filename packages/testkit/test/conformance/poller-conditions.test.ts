@@ -5,13 +5,14 @@
 //
 // What is seen here are rows of docs/portability.md.
 import { Interest } from '@pollux/core';
+import { kernelPoll } from '@pollux/testkit';
 import {
   allPollNames,
   backends,
+  type ConditionRow,
   capabilitiesOf,
   cases,
   checkLeaks,
-  type ConditionRow,
   conditionRow,
   conditions,
   DrivenPoller,
@@ -23,8 +24,7 @@ import {
   settled,
   verdict,
 } from '@pollux/testkit/conformance';
-import { kernelPoll } from '@pollux/testkit';
-import { afterAll, describe, expect, test, type TestContext } from 'vitest';
+import { afterAll, describe, expect, type TestContext, test } from 'vitest';
 
 const everything = Interest.readable | Interest.writable | Interest.priority;
 const subsets = [1, 2, 3, 4, 5, 6, 7];
@@ -83,9 +83,7 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(await driven.poll(5)).toEqual([]);
     expect(settled(fd, [])).toEqual(kernelPoll([fd], allPollNames)[0]);
     poller.modify(fd, everything, 9);
-    expect(await driven.poll(0)).toEqual(
-      reported === 0 ? [] : [{ key: 9, events: reported }],
-    );
+    expect(await driven.poll(0)).toEqual(reported === 0 ? [] : [{ key: 9, events: reported }]);
   });
 });
 

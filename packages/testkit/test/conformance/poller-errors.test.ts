@@ -2,8 +2,23 @@
 // is thrown synchronously, and leaves everything as it was.
 import { constants } from 'node:os';
 import { Interest, type Poller } from '@pollux/core';
-import { close, nestedEpoll, nestedEpollAdd, openFds, openFile, pipe, write } from '@pollux/testkit';
-import { capabilitiesOf, cases, casesWith, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
+import {
+  close,
+  nestedEpoll,
+  nestedEpollAdd,
+  openFds,
+  openFile,
+  pipe,
+  write,
+} from '@pollux/testkit';
+import {
+  capabilitiesOf,
+  cases,
+  casesWith,
+  checkLeaks,
+  DrivenPoller,
+  Scene,
+} from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { expectUnknown, readyPipe, refused } from './poller-support.js';
 

@@ -66,8 +66,7 @@ describe.each(backends)('%s', (backend) => {
   test('one that had grown is replaced by one as large', () => {
     using scene = new Scene();
     using poller = open();
-    for (let key = 0; key < 300; key++)
-      poller.add(scene.fds.track(eventfd(1)), readable, key);
+    for (let key = 0; key < 300; key++) poller.add(scene.fds.track(eventfd(1)), readable, key);
     poller.wait(0);
     poller.wait(0);
     const grown = poller.events.length;

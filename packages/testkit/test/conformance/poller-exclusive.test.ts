@@ -96,7 +96,10 @@ describe.each(casesWith('exclusive'))('$backend, $way', (row) => {
     using driven = new DrivenPoller(row);
     const [reader, writer] = scene.fds.trackAll(pipe());
     const refusedAsArgument = (name: string) =>
-      refused('ERR_INVALID_ARG_VALUE', { name: 'TypeError', message: expect.stringContaining(name) });
+      refused('ERR_INVALID_ARG_VALUE', {
+        name: 'TypeError',
+        message: expect.stringContaining(name),
+      });
     const both = { mode: 'oneshot', exclusive: true } as const;
     expect(() => driven.poller.add(reader, readable, 1, both)).toThrow(
       refusedAsArgument('options.mode'),

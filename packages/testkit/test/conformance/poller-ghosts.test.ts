@@ -3,7 +3,16 @@
 // number and file), so what it reports is dropped and counted, and when it keeps coming the set is
 // made anew. None of that may be noticed by anybody else, in whatever mode or state.
 import { Events, Interest } from '@pollux/core';
-import { close, drain, dup, dup2, pipe, tcpListener, connectNonblocking, write } from '@pollux/testkit';
+import {
+  close,
+  connectNonblocking,
+  drain,
+  dup,
+  dup2,
+  pipe,
+  tcpListener,
+  write,
+} from '@pollux/testkit';
 import { casesWith, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { cpuMs, readyPipe, refused } from './poller-support.js';
@@ -124,20 +133,23 @@ describe.each(casesWith('edge'))('$backend, $way', (row) => {
     expect(driven.poller.counters().rebuilds).toBe(0);
   });
 
-  test.each([readable, 0])('it is added again under its own number, interest %i', async (interest) => {
-    using scene = new Scene();
-    using driven = new DrivenPoller(row);
-    const { number, alive } = haunt(scene, driven);
-    scene.fds.track(dup2(alive, number));
-    driven.poller.add(number, interest, 1);
-    expect(await driven.keys(interest === 0 ? 20 : 0)).toEqual(interest === 0 ? [] : [1]);
-    driven.poller.modify(number, readable, 2);
-    expect(await driven.keys(0)).toEqual([2]);
-    drain(number);
-    expect(await driven.keys(20)).toEqual([]);
-    driven.poller.delete(number);
-    expect(driven.poller.counters().rebuilds).toBe(0);
-  });
+  test.each([readable, 0])(
+    'it is added again under its own number, interest %i',
+    async (interest) => {
+      using scene = new Scene();
+      using driven = new DrivenPoller(row);
+      const { number, alive } = haunt(scene, driven);
+      scene.fds.track(dup2(alive, number));
+      driven.poller.add(number, interest, 1);
+      expect(await driven.keys(interest === 0 ? 20 : 0)).toEqual(interest === 0 ? [] : [1]);
+      driven.poller.modify(number, readable, 2);
+      expect(await driven.keys(0)).toEqual([2]);
+      drain(number);
+      expect(await driven.keys(20)).toEqual([]);
+      driven.poller.delete(number);
+      expect(driven.poller.counters().rebuilds).toBe(0);
+    },
+  );
 
   test('closed, not deleted, with a dup: it is heard of until delete, and not after', async () => {
     using scene = new Scene();

@@ -3,7 +3,7 @@
 // EPERM and leaves nothing behind. The kernel's own epoll is the oracle for epoll.
 //
 // The answers are rows of docs/portability.md.
-import { Interest } from '@pollux/core';
+import { Events, Interest } from '@pollux/core';
 import { nestedEpoll, nestedEpollAdd } from '@pollux/testkit';
 import {
   backends,
@@ -20,7 +20,7 @@ import {
   settled,
   verdict,
 } from '@pollux/testkit/conformance';
-import { afterAll, describe, expect, test, type TestContext } from 'vitest';
+import { afterAll, describe, expect, type TestContext, test } from 'vitest';
 
 const everything = Interest.readable | Interest.writable | Interest.priority;
 const records = new Map(
@@ -81,7 +81,10 @@ describe.each(cases)('$backend, $way', (row) => {
     poller.add(fd, everything, 77);
     provoke?.();
     const seen = settled(fd, provoke || title === 'timerfd' ? ['in'] : []);
-    const expected = verdict(seen, everything, poller.capabilities);
+    const promised = verdict(seen, everything, poller.capabilities);
+    // A pidfd adds a hangup once Node has reaped the child, at some moment in between.
+    const late = title === 'pidfd' ? Events.hangup : 0;
+    const expected = { ...promised, may: promised.may | late };
     const found = await driven.poll(seen.length === 0 ? 10 : 5000);
     expect(found.map(({ key }) => key)).toEqual(expected.must === 0 ? [] : [77]);
     for (const { events } of found) expect(dissent(events, expected)).toBeNull();
@@ -94,6 +97,8 @@ describe.each(cases)('$backend, $way', (row) => {
     using driven = new DrivenPoller(row);
     const fd = scene.fds.track(nestedEpoll());
     scene.fds.closeAll();
-    expect(() => driven.poller.canWatch(fd)).toThrow(expect.objectContaining({ code: 'EBADF', fd }));
+    expect(() => driven.poller.canWatch(fd)).toThrow(
+      expect.objectContaining({ code: 'EBADF', fd }),
+    );
   });
 });

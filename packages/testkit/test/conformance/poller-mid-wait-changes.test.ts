@@ -2,7 +2,7 @@
 // event. And a descriptor that was deleted is let go at once: a TCP peer sees its end although select
 // had it in its hands.
 import { Events, Interest } from '@pollux/core';
-import { close, dup2, drain, kernelPoll, pipe, tcpPair, write } from '@pollux/testkit';
+import { close, drain, dup2, kernelPoll, pipe, tcpPair, write } from '@pollux/testkit';
 import { cases, checkLeaks, DrivenPoller, type Found, Scene } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { readyPipe } from './poller-support.js';

@@ -21,22 +21,25 @@ test('epoll is a descriptor, select is not', () => {
 });
 
 describe.each(pollable)('%s inside', (backend) => {
-  test.each(cases)('$backend, $way outside: ready as long as there is something inside', async (row) => {
-    using scene = new Scene();
-    using inner = open(backend);
-    using outer = new DrivenPoller(row);
-    outer.poller.add(inner.fd!, readable, 9);
-    expect(await outer.poll(5)).toEqual([]);
-    const [reader] = readyPipe(scene);
-    inner.add(reader, readable, 1);
-    expect(await outer.poll(5000)).toEqual([{ key: 9, events: Events.readable }]);
-    expect(inner.wait(0)).toBe(1);
-    expect(inner.events[0]).toBe(1);
-    expect(await outer.keys(0)).toEqual([9]);
-    drain(reader);
-    expect(await outer.poll(5)).toEqual([]);
-    outer.poller.delete(inner.fd!);
-  });
+  test.each(cases)(
+    '$backend, $way outside: ready as long as there is something inside',
+    async (row) => {
+      using scene = new Scene();
+      using inner = open(backend);
+      using outer = new DrivenPoller(row);
+      outer.poller.add(inner.fd!, readable, 9);
+      expect(await outer.poll(5)).toEqual([]);
+      const [reader] = readyPipe(scene);
+      inner.add(reader, readable, 1);
+      expect(await outer.poll(5000)).toEqual([{ key: 9, events: Events.readable }]);
+      expect(inner.wait(0)).toBe(1);
+      expect(inner.events[0]).toBe(1);
+      expect(await outer.keys(0)).toEqual([9]);
+      drain(reader);
+      expect(await outer.poll(5)).toEqual([]);
+      outer.poller.delete(inner.fd!);
+    },
+  );
 
   test.each(cases)('$backend, $way outside: a notify inside counts', async (row) => {
     using inner = open(backend);

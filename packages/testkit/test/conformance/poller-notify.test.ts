@@ -143,6 +143,8 @@ describe.each(backends)('%s', (backend) => {
   ])('wake(%o) names what is wrong', (waker, type, code) => {
     const call = () => wake(waker as unknown as Waker);
     expect(call).toThrow(type);
-    expect(call).toThrow(expect.objectContaining({ code, message: expect.stringContaining('waker') }));
+    expect(call).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining('waker') }),
+    );
   });
 });

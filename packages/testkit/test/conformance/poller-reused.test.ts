@@ -28,7 +28,9 @@ describe.each(modeCases)('$backend, $way, $mode', ({ mode, ...row }) => {
     using driven = new DrivenPoller(row);
     const [reader, writer] = await registered(scene, driven, state);
     for (const interest of [readable, 0]) {
-      expect(() => driven.poller.add(reader, interest, 2)).toThrow(refused('EEXIST', { fd: reader }));
+      expect(() => driven.poller.add(reader, interest, 2)).toThrow(
+        refused('EEXIST', { fd: reader }),
+      );
     }
     write(writer, 'x');
     const silent = state === 'paused' || (state === 'fired' && mode === 'oneshot');

@@ -76,7 +76,8 @@ export class RemoteWaker implements AsyncDisposable {
 
   /** How many of them found a poller, once all are done. */
   answers(): number {
-    while (Atomics.load(this.#control, 0) !== 0) Atomics.wait(this.#control, 0, this.#control[0]!, 5);
+    while (Atomics.load(this.#control, 0) !== 0)
+      Atomics.wait(this.#control, 0, this.#control[0]!, 5);
     return Atomics.load(this.#control, 2);
   }
 

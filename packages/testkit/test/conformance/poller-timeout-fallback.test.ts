@@ -5,17 +5,20 @@ import { backends, ways } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { runFixture } from './poller-support.js';
 
-describe.runIf(backends.includes('epoll')).each(['ENOSYS', 'EPERM'])('epoll_pwait2: %s', (errno) => {
-  test.each(ways)('%s', async (way) => {
-    const { code, stdout, stderr } = await runFixture('poller-fallback.mjs', [errno, way]);
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({
-      resolution: 1,
-      early: 0,
-      ready: [[1, 1]],
-      zero: 0,
-      huge: 0,
+describe.runIf(backends.includes('epoll')).each(['ENOSYS', 'EPERM'])(
+  'epoll_pwait2: %s',
+  (errno) => {
+    test.each(ways)('%s', async (way) => {
+      const { code, stdout, stderr } = await runFixture('poller-fallback.mjs', [errno, way]);
+      expect(stderr).toBe('');
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toEqual({
+        resolution: 1,
+        early: 0,
+        ready: [[1, 1]],
+        zero: 0,
+        huge: 0,
+      });
     });
-  });
-});
+  },
+);

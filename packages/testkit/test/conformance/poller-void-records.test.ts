@@ -22,8 +22,7 @@ describe.each(cases)('$backend, $way', (row) => {
     return fds;
   }
   /** The keys of the records that are not void. */
-  const left = (driven: DrivenPoller, count: number) =>
-    driven.records(count).map(({ key }) => key);
+  const left = (driven: DrivenPoller, count: number) => driven.records(count).map(({ key }) => key);
   const others = (driven: DrivenPoller, count: number, key: number) =>
     left(driven, count).filter((other) => other !== key);
 
@@ -151,22 +150,25 @@ describe.each(cases)('$backend, $way', (row) => {
   });
 });
 
-test.each(['blocking', 'thread'] as const)('changes between a detach and what it left, %s', async (way) => {
-  // Only the wait thread can leave something: a batch that was found, but not harvested.
-  if (way === 'blocking') return;
-  for (const { backend } of cases.filter((row) => row.way === way)) {
-    using scene = new Scene();
-    using driven = new DrivenPoller({ backend, way: 'blocking' });
-    const { poller } = driven;
-    const [[reader], [other, writer]] = [readyPipe(scene), scene.fds.trackAll(pipe())];
-    poller.add(reader, readable, 1);
-    poller.add(other, readable, 2);
-    const attachment = poller.attach(() => {});
-    attachment.arm(5000);
-    write(writer, 'x');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    poller.delete(reader);
-    attachment.detach();
-    expect(await driven.keys(0)).toEqual([2]);
-  }
-});
+test.each(['blocking', 'thread'] as const)(
+  'changes between a detach and what it left, %s',
+  async (way) => {
+    // Only the wait thread can leave something: a batch that was found, but not harvested.
+    if (way === 'blocking') return;
+    for (const { backend } of cases.filter((row) => row.way === way)) {
+      using scene = new Scene();
+      using driven = new DrivenPoller({ backend, way: 'blocking' });
+      const { poller } = driven;
+      const [[reader], [other, writer]] = [readyPipe(scene), scene.fds.trackAll(pipe())];
+      poller.add(reader, readable, 1);
+      poller.add(other, readable, 2);
+      const attachment = poller.attach(() => {});
+      attachment.arm(5000);
+      write(writer, 'x');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      poller.delete(reader);
+      attachment.detach();
+      expect(await driven.keys(0)).toEqual([2]);
+    }
+  },
+);

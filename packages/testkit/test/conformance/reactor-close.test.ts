@@ -1,7 +1,7 @@
 // Closing a reactor: from outside, from each kind of callback, with what it was given and what it
 // made itself.
-import { createPoller, Interest, Reactor } from '@pollux/core';
-import { close, read, write, pipe } from '@pollux/testkit';
+import { createPoller, Interest, type Reactor } from '@pollux/core';
+import { close, pipe, read, write } from '@pollux/testkit';
 import { cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { countedFds, insideTurn, readyPipes, thrownBy } from './reactor-support.js';
@@ -33,35 +33,38 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(read(fd)?.toString()).toBe('x');
   });
 
-  test.each(['watcher', 'timer', 'defer'] as const)('in a callback of %s: nothing runs afterwards', async (from) => {
-    using driven = new DrivenReactor(row);
-    const { reactor } = driven;
-    const called: string[] = [];
-    const step = (name: string) => (): void => {
-      called.push(name);
-      if (name === from) reactor.close();
-    };
-    await insideTurn(driven, () => {
-      for (const fd of readyPipes(fds, 3)) {
-        reactor.watch(fd, readable, step('watcher'));
-        reactor.watch(fd, readable, step('watcher'));
-      }
-      for (let n = 0; n < 3; n++) reactor.timer(0, step('timer'));
-      for (let n = 0; n < 3; n++) {
-        reactor.watch(readyPipes(fds, 1)[0] as number, readable, (_events, watcher) => {
-          watcher.close();
-          if (!reactor.closed) reactor.defer(step('defer'));
-        });
-      }
-    });
-    await driven.until(() => reactor.closed);
-    await driven.during(10);
-    const phases = { watcher: 0, timer: 0, defer: 0 };
-    for (const name of called) phases[name as keyof typeof phases]++;
-    expect(phases[from]).toBe(1);
-    if (from === 'watcher') expect([phases.timer, phases.defer]).toEqual([0, 0]);
-    if (from === 'timer') expect(phases.defer).toBe(0);
-  });
+  test.each(['watcher', 'timer', 'defer'] as const)(
+    'in a callback of %s: nothing runs afterwards',
+    async (from) => {
+      using driven = new DrivenReactor(row);
+      const { reactor } = driven;
+      const called: string[] = [];
+      const step = (name: string) => (): void => {
+        called.push(name);
+        if (name === from) reactor.close();
+      };
+      await insideTurn(driven, () => {
+        for (const fd of readyPipes(fds, 3)) {
+          reactor.watch(fd, readable, step('watcher'));
+          reactor.watch(fd, readable, step('watcher'));
+        }
+        for (let n = 0; n < 3; n++) reactor.timer(0, step('timer'));
+        for (let n = 0; n < 3; n++) {
+          reactor.watch(readyPipes(fds, 1)[0] as number, readable, (_events, watcher) => {
+            watcher.close();
+            if (!reactor.closed) reactor.defer(step('defer'));
+          });
+        }
+      });
+      await driven.until(() => reactor.closed);
+      await driven.during(10);
+      const phases = { watcher: 0, timer: 0, defer: 0 };
+      for (const name of called) phases[name as keyof typeof phases]++;
+      expect(phases[from]).toBe(1);
+      if (from === 'watcher') expect([phases.timer, phases.defer]).toEqual([0, 0]);
+      if (from === 'timer') expect(phases.defer).toBe(0);
+    },
+  );
 
   test('in what runs between two callbacks: nothing runs afterwards', async () => {
     using driven = new DrivenReactor(row);

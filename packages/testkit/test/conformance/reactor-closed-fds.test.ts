@@ -161,33 +161,36 @@ describe.each(cases)('$backend, $way', (row) => {
     ['oneshot', 'level'],
     ['edge', 'level'],
     ['level', 'edge'],
-  ] as const)('on a reused number, the old %s watchers are closed for one of %s', async (mode, newMode) => {
-    using driven = new DrivenReactor(row);
-    const edge = mode === 'edge' || newMode === 'edge';
-    if (edge && !driven.reactor.poller.capabilities.edge) return;
-    const [fd] = readyPipes(fds, 1) as [number];
-    const stale: string[] = [];
-    const active = driven.reactor.watch(fd, readable, () => stale.push('active'), { mode });
-    const paused = driven.reactor.watch(fd, readable, () => stale.push('paused'), { mode });
-    paused.pause();
-    const writer = reuse(fd);
-    let fresh = 0;
-    const watcher = driven.reactor.watch(fd, readable, () => fresh++, { mode: newMode });
-    expect([active.closed, paused.closed, watcher.closed]).toEqual([true, true, false]);
-    expect(thrownBy(() => paused.resume())).toMatchObject({ code: 'ERR_POLLUX_CLOSED' });
-    stale.length = 0;
-    await driven.during(10);
-    expect(fresh).toBe(0);
-    write(writer, 'x');
-    await driven.until(() => fresh > 0);
-    expect(stale).toEqual([]);
-    active.close();
-    paused.close();
-    write(writer, 'x');
-    await driven.until(() => fresh > 1);
-    watcher.close();
-    expect(driven.reactor.alive).toBe(false);
-  });
+  ] as const)(
+    'on a reused number, the old %s watchers are closed for one of %s',
+    async (mode, newMode) => {
+      using driven = new DrivenReactor(row);
+      const edge = mode === 'edge' || newMode === 'edge';
+      if (edge && !driven.reactor.poller.capabilities.edge) return;
+      const [fd] = readyPipes(fds, 1) as [number];
+      const stale: string[] = [];
+      const active = driven.reactor.watch(fd, readable, () => stale.push('active'), { mode });
+      const paused = driven.reactor.watch(fd, readable, () => stale.push('paused'), { mode });
+      paused.pause();
+      const writer = reuse(fd);
+      let fresh = 0;
+      const watcher = driven.reactor.watch(fd, readable, () => fresh++, { mode: newMode });
+      expect([active.closed, paused.closed, watcher.closed]).toEqual([true, true, false]);
+      expect(thrownBy(() => paused.resume())).toMatchObject({ code: 'ERR_POLLUX_CLOSED' });
+      stale.length = 0;
+      await driven.during(10);
+      expect(fresh).toBe(0);
+      write(writer, 'x');
+      await driven.until(() => fresh > 0);
+      expect(stale).toEqual([]);
+      active.close();
+      paused.close();
+      write(writer, 'x');
+      await driven.until(() => fresh > 1);
+      watcher.close();
+      expect(driven.reactor.alive).toBe(false);
+    },
+  );
 
   test('a reused number whose only watcher is paused', async () => {
     using driven = new DrivenReactor(row);

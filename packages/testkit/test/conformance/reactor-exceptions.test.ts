@@ -42,14 +42,13 @@ describe.each(cases)('$backend, $way', ({ backend, way }) => {
     expectAllSeen(ended, place === 'promise' ? 'unhandledRejection' : 'uncaughtException');
   });
 
-  test.concurrent.each([
-    'watcher',
-    'nextTick',
-    'promise',
-  ])('somebody listens, while async_hooks are in use: %s', async (place) => {
-    const ended = await run('uncaughtException', place, 'hooks');
-    expectAllSeen(ended, place === 'promise' ? 'unhandledRejection' : 'uncaughtException');
-  });
+  test.concurrent.each(['watcher', 'nextTick', 'promise'])(
+    'somebody listens, while async_hooks are in use: %s',
+    async (place) => {
+      const ended = await run('uncaughtException', place, 'hooks');
+      expectAllSeen(ended, place === 'promise' ? 'unhandledRejection' : 'uncaughtException');
+    },
+  );
 
   test.concurrent('somebody listens to unhandledRejection', async () => {
     expectAllSeen(await run('unhandledRejection', 'promise'), undefined);

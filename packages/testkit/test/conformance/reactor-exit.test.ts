@@ -4,7 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { type Ended, runFixture } from './reactor-support.js';
 
 describe.each(cases)('$backend, $way', ({ backend, way }) => {
-  const run = async (scenario: string, onSaid?: Parameters<typeof runFixture>[2]): Promise<Ended> => {
+  const run = async (
+    scenario: string,
+    onSaid?: Parameters<typeof runFixture>[2],
+  ): Promise<Ended> => {
     const ended = await runFixture('reactor-exit', [backend, way, scenario], onSaid);
     expect(ended.said.shift()).toEqual({ backend, driver: way });
     return ended;

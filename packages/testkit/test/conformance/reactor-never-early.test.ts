@@ -40,29 +40,24 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(early).toEqual([]);
   });
 
-  test.each([
-    POSITIVE_INFINITY,
-    MAX_VALUE,
-    MAX_SAFE_INTEGER,
-    2 ** 31,
-    2 ** 32 + 1,
-    9e12,
-    1e15,
-  ])('a delay of %d ms does not fire, and hinders no other', async (delay) => {
-    using driven = new DrivenReactor(row);
-    let huge = 0;
-    let near = 0;
-    const timer = driven.reactor.timer(delay, () => huge++);
-    await driven.during(5);
-    driven.reactor.timer(1, () => near++);
-    await driven.until(() => near === 1);
-    await driven.during(5);
-    expect(huge).toBe(0);
-    expect(timer.closed).toBe(false);
-    expect(driven.reactor.alive).toBe(true);
-    timer.close();
-    expect(driven.reactor.alive).toBe(false);
-  });
+  test.each([POSITIVE_INFINITY, MAX_VALUE, MAX_SAFE_INTEGER, 2 ** 31, 2 ** 32 + 1, 9e12, 1e15])(
+    'a delay of %d ms does not fire, and hinders no other',
+    async (delay) => {
+      using driven = new DrivenReactor(row);
+      let huge = 0;
+      let near = 0;
+      const timer = driven.reactor.timer(delay, () => huge++);
+      await driven.during(5);
+      driven.reactor.timer(1, () => near++);
+      await driven.until(() => near === 1);
+      await driven.during(5);
+      expect(huge).toBe(0);
+      expect(timer.closed).toBe(false);
+      expect(driven.reactor.alive).toBe(true);
+      timer.close();
+      expect(driven.reactor.alive).toBe(false);
+    },
+  );
 
   test('a repeating timer is never early on its grid', async () => {
     using driven = new DrivenReactor(row);

@@ -63,7 +63,10 @@ describe.each(cases)('$backend, $way', (row) => {
       if (++steps > STEPS) return;
       const model = models[below(models.length)];
       const what = below(9);
-      if (model === undefined || what === 0) return watch();
+      if (model === undefined || what === 0) {
+        watch();
+        return;
+      }
       if (what === 1) write((pairs[below(SOCKETS)] as [number, number])[1], 'x');
       if (what === 2) drain((pairs[below(SOCKETS)] as [number, number])[0]);
       if (model.closed) return;

@@ -76,7 +76,9 @@ describe.each(cases)('$backend, $way', (row) => {
     const { port } = server.address() as AddressInfo;
     const client = connect(port, '127.0.0.1').resume();
     await once(client, 'close');
-    await driven.until(() => Object.values(count).every((calls) => calls >= 1) && count.timeout > 5);
+    await driven.until(
+      () => Object.values(count).every((calls) => calls >= 1) && count.timeout > 5,
+    );
     clearInterval(interval);
     await new Promise((closed) => server.close(closed));
   });

@@ -2,8 +2,8 @@
 // certainly of one batch, and child processes for what would end this one.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { DrivenReactor } from '@pollux/testkit/conformance';
 import { FdScope, openFds, pipe, write } from '@pollux/testkit';
+import type { DrivenReactor } from '@pollux/testkit/conformance';
 import { afterEach, beforeEach, expect } from 'vitest';
 
 /** In a describe: what is tracked is closed after each test, which must leave nothing open. */

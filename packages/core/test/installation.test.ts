@@ -1,0 +1,192 @@
+// Installations as npm may leave them: whole, without the optional package, without a binary, without
+// anything. What is taken, what the error says, and what `pollux doctor` tells about it.
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Ended, evaluate, Installation, runNode } from './support.js';
+
+let installation: Installation;
+beforeEach(() => {
+  installation = new Installation();
+});
+afterEach(() => installation[Symbol.dispose]());
+
+const ask = (expression: string, env: NodeJS.ProcessEnv = {}): Promise<unknown> =>
+  evaluate(
+    `import * as pollux from '@pollux/core';
+     const attempt = () => {
+       try {
+         return ${expression};
+       } catch ({ code, message, candidates }) {
+         return { code, message, candidates };
+       }
+     };
+     console.log(JSON.stringify(attempt() ?? null));`,
+    { cwd: installation.directory, env: { ...Installation.env, ...env } },
+  );
+
+const doctor = (...args: string[]): Promise<Ended> =>
+  runNode([join(installation.directory, 'node_modules/.bin/pollux'), 'doctor', ...args], {
+    cwd: installation.directory,
+    env: Installation.env,
+  });
+
+/** As npm links commands. */
+function linkCommand(): void {
+  mkdirSync(installation.path('.bin'));
+  symlinkSync('../@pollux/core/bin/pollux.js', installation.path('.bin/pollux'));
+}
+
+describe('whole', () => {
+  test('works without a word on stderr, and so does its command', async () => {
+    expect(await ask('pollux.createPoller().backend')).toBe('epoll');
+    linkCommand();
+    const { code, stdout, stderr } = await doctor('--json');
+    expect([code, stderr]).toEqual([0, '']);
+    const diagnosis = JSON.parse(stdout);
+    expect(Object.keys(diagnosis).sort()).toEqual(
+      [
+        'arch',
+        'candidates',
+        'chosen',
+        'environment',
+        'kernel',
+        'libc',
+        'platform',
+        'runtime',
+      ].sort(),
+    );
+    expect(diagnosis).toMatchObject({ chosen: 'epoll', environment: {}, platform: 'linux' });
+    for (const { backend, available, reason, capabilities } of diagnosis.candidates) {
+      expect([backend, available, typeof reason?.code, typeof reason?.message]).toEqual(
+        backend === 'epoll'
+          ? ['epoll', true, 'undefined', 'undefined']
+          : [backend, backend === 'select', 'string', 'string'],
+      );
+      if (!available) expect(capabilities).toBe(null);
+      else {
+        expect(capabilities).toEqual({
+          edge: backend === 'epoll',
+          constantTime: backend === 'epoll',
+          anyFd: backend === 'select',
+          earlyClose: backend === 'epoll',
+          errorHint: backend === 'epoll',
+          hangupHint: backend === 'epoll',
+          exclusive: backend === 'epoll',
+          timeoutResolutionMs: expect.any(Number),
+        });
+      }
+    }
+  });
+});
+
+describe('without the optional package', () => {
+  beforeEach(() => rmSync(installation.path('@pollux/epoll'), { recursive: true }));
+
+  test('select serves, and the reason is told', async () => {
+    expect(await ask('pollux.createPoller().backend')).toBe('select');
+    expect(await ask('pollux.explainSelection().candidates[1]')).toEqual({
+      backend: 'epoll',
+      available: false,
+      reason: { code: 'package-missing', message: '@pollux/epoll is not installed' },
+    });
+    linkCommand();
+    const { code, stdout, stderr } = await doctor();
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('Chosen backend: select');
+    expect(stdout).toMatch(/epoll .*not here.*package-missing: @pollux\/epoll is not installed/);
+  });
+
+  test('a strict choice of it is refused', async () => {
+    const env = { POLLUX_BACKEND: 'epoll' };
+    expect(await ask('pollux.createPoller()', env)).toMatchObject({
+      code: 'ERR_POLLUX_NO_BACKEND',
+      message: expect.stringContaining('@pollux/epoll is not installed'),
+    });
+  });
+
+  test('a waker of it wakes nobody', async () => {
+    expect(await ask("pollux.wake({ backend: 'epoll', id: 1 })")).toBe(false);
+  });
+});
+
+describe('without any backend', () => {
+  beforeEach(() => {
+    for (const name of ['epoll', 'select']) {
+      rmSync(installation.path(`@pollux/${name}`), { recursive: true });
+    }
+  });
+
+  test('the error carries every candidate, and a new Reactor throws it', async () => {
+    for (const expression of ['pollux.createPoller()', 'new pollux.Reactor()']) {
+      expect(await ask(expression)).toMatchObject({
+        code: 'ERR_POLLUX_NO_BACKEND',
+        candidates: [
+          { backend: 'kqueue', reason: { code: 'platform' } },
+          { backend: 'epoll', reason: { code: 'package-missing' } },
+          { backend: 'iocp', reason: { code: 'platform' } },
+          { backend: 'select', reason: { code: 'package-missing' } },
+        ],
+      });
+    }
+  });
+
+  test('the doctor says so, with exit status 1', async () => {
+    linkCommand();
+    const text = await doctor();
+    expect(text).toMatchObject({ code: 1, stderr: '' });
+    expect(text.stdout).toContain('No backend can be used here.');
+    const json = await doctor('--json');
+    expect(json).toMatchObject({ code: 1, stderr: '' });
+    expect(JSON.parse(json.stdout).chosen).toBe(null);
+  });
+
+  test('what needs none works: the in-memory poller', async () => {
+    const text = `
+      const { MemoryPoller } = await import('@pollux/core/testing');
+      const poller = new MemoryPoller();
+      const reactor = new pollux.Reactor({ poller, clock: poller.clock, mode: 'blocking' });
+      reactor.timer(5, () => {});
+      console.log(JSON.stringify([reactor.backend, reactor.turn()]));`;
+    const answer = await evaluate(`import * as pollux from '@pollux/core';${text}`, {
+      cwd: installation.directory,
+    });
+    expect(answer).toEqual(['memory', 1]);
+  });
+});
+
+describe('with a package that cannot be used', () => {
+  const epoll = (): Promise<unknown> => ask('pollux.explainSelection().candidates[1].reason');
+
+  test('no binary for this system', async () => {
+    const prebuilds = installation.path('@pollux/epoll/prebuilds');
+    renameSync(
+      join(prebuilds, `${process.platform}-${process.arch}`),
+      join(prebuilds, 'plan9-mips'),
+    );
+    expect(await epoll()).toMatchObject({ code: 'prebuild-missing' });
+    expect(await ask('pollux.createPoller().backend')).toBe('select');
+  });
+
+  test('an empty binary', async () => {
+    const directory = installation.path(
+      `@pollux/epoll/prebuilds/${process.platform}-${process.arch}`,
+    );
+    for (const libc of ['glibc', 'musl']) {
+      const file = join(directory, `epoll.${libc}.node`);
+      try {
+        truncateSync(file);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ENOENT' });
+      }
+    }
+    expect(await epoll()).toMatchObject({ code: 'load-failed' });
+    expect(await ask('pollux.createPoller().backend')).toBe('select');
+  });
+
+  test('a package whose own dependency is missing is not told to be missing itself', async () => {
+    rmSync(installation.path('node-gyp-build'), { recursive: true });
+    const reason = await epoll();
+    expect(reason).toMatchObject({ message: expect.stringContaining('node-gyp-build') });
+  });
+});
