@@ -33,7 +33,7 @@ export interface RunOptions {
 }
 
 /** This process's environment without what chooses a backend. */
-export function plainEnvironment(): NodeJS.ProcessEnv {
+function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('POLLUX_')),
   );

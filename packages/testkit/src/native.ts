@@ -76,7 +76,7 @@ export const native: Native = load(fileURLToPath(new URL('..', import.meta.url))
 const EAGAIN = -constants.errno.EAGAIN;
 
 /** The Error of a failed system call, as Node's own look. */
-export function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
+function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
   const code = getSystemErrorName(errno);
   return Object.assign(new Error(`${syscall}: ${code}`), { code, errno, syscall });
 }

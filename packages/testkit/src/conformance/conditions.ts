@@ -277,7 +277,7 @@ row(
 export const conditions: readonly Condition[] = [...lasting, ...merely];
 
 /** What an error of `make` may be where the system has no such thing, or forbids it here. */
-export const lackingCodes: readonly string[] = [
+const lackingCodes: readonly string[] = [
   ...['ENOENT', 'ENOSYS', 'EPERM', 'EACCES', 'ENODEV', 'ENXIO', 'EAFNOSUPPORT', 'EOPNOTSUPP'],
 ];
 

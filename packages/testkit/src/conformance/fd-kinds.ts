@@ -14,7 +14,7 @@ export interface FdKind {
   make(scene: Scene): Made;
 }
 
-export interface Made {
+interface Made {
   readonly fd: number;
   /** Makes it ready; missing where it is ready from the start, or where nothing here can. */
   readonly provoke?: () => void;

@@ -28,7 +28,7 @@ export interface ConditionRow {
 }
 
 /** One file of results: the rows of one test file, on one backend. */
-export interface Results {
+interface Results {
   readonly platform: string;
   readonly backend: string;
   readonly capabilities: Omit<Capabilities, 'timeoutResolutionMs'>;

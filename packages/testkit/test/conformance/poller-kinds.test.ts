@@ -57,7 +57,7 @@ describe.each(cases)('$backend, $way', (row) => {
     using scene = new Scene();
     using driven = new DrivenPoller(row);
     const { poller } = driven;
-    const made = makeOrSkip(context as TestContext, () => make(scene));
+    const made = makeOrSkip(context as unknown as TestContext, () => make(scene));
     const { fd } = made;
     const provoke = row.way === 'thread' && made.forThisThread ? undefined : made.provoke;
 

@@ -5,7 +5,7 @@ import { cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { countedFds, insideTurn, readyPipes, thrownBy } from './reactor-support.js';
 
-const { readable, writable, priority } = Interest;
+const { readable, writable } = Interest;
 const oneshot = { mode: 'oneshot' } as const;
 const edge = { mode: 'edge' } as const;
 const ignore = (): void => {};
@@ -208,53 +208,5 @@ describe.each(cases)('$backend, $way', (row) => {
     once.resume();
     silent.resume();
     await driven.until(() => calls[0] === 2 && calls[1]! > 0);
-  });
-
-  test('an exclusive watcher may be joined and left by others', async (context) => {
-    using driven = new DrivenReactor(row);
-    context.skip(!driven.reactor.poller.capabilities.exclusive);
-    const [reader] = readyPipes(fds, 1) as [number];
-    const calls = [0, 0];
-    const first = driven.reactor.watch(reader, readable, () => calls[0]!++, { exclusive: true });
-    expect(first.exclusive).toBe(true);
-    const second = driven.reactor.watch(reader, readable, () => calls[1]!++);
-    await driven.until(() => calls.every((count) => count > 1));
-    first.close();
-    calls.fill(0);
-    await driven.until(() => calls[1]! > 1);
-    second.close();
-    expect(calls[0]).toBe(0);
-  });
-
-  test('exclusive is refused with oneshot and priority, also beside another watcher', (context) => {
-    using driven = new DrivenReactor(row);
-    context.skip(!driven.reactor.poller.capabilities.exclusive);
-    const [first] = fds.trackAll(socketpair());
-    const refused = (interest: number, options: object): void => {
-      const error = thrownBy(() => driven.reactor.watch(first, interest, ignore, options));
-      expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
-    };
-    refused(readable, { mode: 'oneshot', exclusive: true });
-    refused(readable | priority, { exclusive: true });
-    const level = driven.reactor.watch(first, readable, ignore);
-    refused(readable | priority, { exclusive: true });
-    refused(readable, { mode: 'oneshot', exclusive: true });
-    level.close();
-    expect(driven.reactor.alive).toBe(false);
-  });
-
-  test('closing and pausing never throw, whatever modes are left', (context) => {
-    using driven = new DrivenReactor(row);
-    context.skip(!driven.reactor.poller.capabilities.exclusive);
-    const [first] = fds.trackAll(socketpair());
-    const exclusive = driven.reactor.watch(first, readable, ignore, { exclusive: true });
-    const once = driven.reactor.watch(first, readable, ignore, oneshot);
-    const level = driven.reactor.watch(first, readable, ignore);
-    exclusive.pause();
-    level.pause();
-    exclusive.resume();
-    exclusive.close();
-    once.close();
-    level.close();
   });
 });
