@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "poller.h"
 #include "pollux/wakers.h"
+#include "report.h"
 
 namespace pollux {
 namespace {
@@ -19,19 +20,9 @@ Napi::Value Wake(const Napi::CallbackInfo& info) {
 // (error): reports it as Node reports what nobody caught.
 void Report(const Napi::CallbackInfo& info) { napi_fatal_exception(info.Env(), info[0]); }
 
-// (function): calls it; what it throws is reported, never thrown on. To catch it
-// in JavaScript would leave Node's async hook stack unbalanced when the function
-// is process._tickCallback.
+// (function): calls it; what it throws is reported, never thrown on.
 void Call(const Napi::CallbackInfo& info) {
-  napi_env env = info.Env();
-  if (!info[0].IsFunction()) return;
-  napi_value receiver;
-  napi_get_undefined(env, &receiver);
-  if (napi_call_function(env, receiver, info[0], 0, nullptr, nullptr) != napi_pending_exception) {
-    return;
-  }
-  napi_value error;
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  if (info[0].IsFunction()) CallAndReport(info.Env(), info[0]);
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {

@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "pollux/clock.h"
+#include "report.h"
 
 namespace pollux {
 namespace {
@@ -201,10 +202,7 @@ void Poller::OnReady(void* self) {
 
 void Poller::CallJavaScript(napi_env env, napi_value callback, void* context, void*) {
   if (env == nullptr || static_cast<Attachment*>(context)->poller == nullptr) return;
-  napi_value receiver;
-  if (napi_get_undefined(env, &receiver) != napi_ok) return;
-  // An exception stays pending: Node makes it an uncaughtException.
-  napi_call_function(env, receiver, callback, 0, nullptr, nullptr);
+  CallAndReport(env, callback);
 }
 
 // (timeoutMs, capacity)

@@ -20,6 +20,15 @@ void NeverEarly(Bench& bench, int rounds) {
       CHECK(MonotonicNs() - began >= timeout);
     }
   }
+  // Block has said so too; or Wait would have to spin for the rest.
+  for (const uint64_t timeout : kTimeouts) {
+    CHECK_EQ(bench.engine.backend()->Prepare(bench.capacity()), 0);
+    bool woken = false;
+    const uint64_t began = MonotonicNs();
+    CHECK_EQ(bench.engine.backend()->Block(timeout, &woken), 0);
+    CHECK(MonotonicNs() - began >= timeout);
+    CHECK(!woken);
+  }
 }
 
 std::atomic<int> signals_seen{0};

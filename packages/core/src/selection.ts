@@ -258,6 +258,7 @@ function tryOne(entry: TableEntry, wishes: Wishes, explain = false): Tried {
 function load(name: string): { module: BackendModule; binding: NativeBinding } {
   let entry = loaded.get(name);
   if (entry === undefined) {
+    assertDescriptorsLeft();
     const { backend: module } = require(`@pollux/${name}`) as { backend: BackendModule };
     entry = { module, binding: module.load() };
     loaded.set(name, entry);
@@ -265,15 +266,10 @@ function load(name: string): { module: BackendModule; binding: NativeBinding } {
   return entry;
 }
 
-/** The reason, if the error means "not available here"; undefined for a real error. */
-function unavailable(error: unknown, name: string): Reason | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const reason = reasonOf(error, name);
-  // Without a descriptor to read it, any file looks missing.
-  if (reason !== undefined && reason.code !== 'kernel') assertDescriptorsLeft();
-  return reason;
-}
-
+/**
+ * Without a descriptor to read it, any file looks missing to require(), which remembers that. So
+ * EMFILE is thrown before it is asked.
+ */
 function assertDescriptorsLeft(): void {
   try {
     closeSync(openSync(fileURLToPath(import.meta.url), 'r'));
@@ -283,7 +279,9 @@ function assertDescriptorsLeft(): void {
   }
 }
 
-function reasonOf(error: Error, name: string): Reason | undefined {
+/** The reason, if the error means "not available here"; undefined for a real error. */
+function unavailable(error: unknown, name: string): Reason | undefined {
+  if (!(error instanceof Error)) return undefined;
   const { message } = error;
   const code = 'code' in error ? String(error.code) : '';
   switch (code) {

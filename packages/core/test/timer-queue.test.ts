@@ -32,7 +32,7 @@ describe('TimerQueue', () => {
     const removed: Deadline[] = [];
     for (let step = 0; step < 20_000; step++) {
       // It grows in the first half and shrinks in the second.
-      const insert = next() < (step < 10_000 ? 0.6 : 0.4);
+      const insert = next() < (step < 10_000 ? 0.6 : 0.45);
       if (insert) {
         const reused = next() < 0.2 ? removed.pop() : undefined;
         const added = reused ?? item(0);
