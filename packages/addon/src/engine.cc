@@ -25,6 +25,7 @@ int Engine::Open() {
   // A reason of a former life rang the former bell.
   wakeup_.Take();
   unharvested_ = busy_ = false;
+  taken_ = 0;
   backend_ = backend;
   return 0;
 }
@@ -79,7 +80,8 @@ int Engine::Attach(WaitThread::Ready ready, void* argument) {
 void Engine::Detach() {
   const Outcome left = thread_.Stop();
   if (left.result > 0) unharvested_ = true;
-  if (left.reasons & Wakeup::kNotify) Notify();
+  if ((left.reasons | taken_) & Wakeup::kNotify) Notify();
+  taken_ = 0;
 }
 
 int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
@@ -94,7 +96,7 @@ int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
     bool woken = false;
     const int found = backend_->Block(0, &woken);
     if (woken) {
-      wakeup_.Take();
+      taken_ = wakeup_.Take();
       wakeups_++;
     }
     unharvested_ = found > 0;
@@ -114,6 +116,7 @@ int Engine::Harvest(Record* records, uint32_t capacity) {
     if (outcome.result < 0) return outcome.result;
     if (outcome.result > 0) unharvested_ = true;
   }
+  taken_ = 0;
   busy_ = unharvested_;
   if (!unharvested_) return 0;
   const int written = backend_->Harvest(records, capacity);

@@ -41,6 +41,7 @@ namespace {
 
 // No registration has generation 0; the waker's user data is no registration's.
 constexpr uint64_t kWakeData = UINT64_MAX;
+constexpr uint32_t kLongestPatience = 1u << 20;
 // Longest single wait: epoll_wait takes an int of milliseconds. Block's caller
 // loops.
 constexpr uint64_t kLongestWaitNs = 1000ull * 1000 * 1000 * 3600 * 24;
@@ -87,6 +88,8 @@ uint32_t Translate(uint32_t kernel, uint32_t interest) {
   return events;
 }
 
+bool IsDisarmed(const Registration& r) { return r.mode == Mode::kOneshot && !r.armed; }
+
 class Epoll final : public Backend {
  public:
   const char* Name() const override { return "epoll"; }
@@ -116,6 +119,7 @@ class Epoll final : public Backend {
   int SameFile(const Registration& paused);
   int Silence(Registration* registration);
   int EpollWait(uint64_t timeout_ns);
+  void Suspect(uint64_t data);
   void Rebuild();
 
   int epoll_ = -1;
@@ -129,10 +133,12 @@ class Epoll final : public Backend {
   uint32_t found_count_ = 0;
 
   Registrations table_;
-  // The user data of a stale event of the last batch that had one. A registration
-  // that goes while Block runs may be found once, at the end of that Block; what is
-  // found again in a later batch is a ghost.
+  // The user data of a stale event. A registration that goes while Block runs may
+  // be found once, at the end of that Block; what is found again in a later batch
+  // is a ghost. Patience is counted in batches with stale events.
   uint64_t suspect_ = 0;
+  uint32_t patience_ = 1;
+  uint32_t patience_left_ = 0;
 };
 
 int Epoll::Open() {
@@ -259,8 +265,7 @@ int Epoll::Modify(Fd fd, Ask ask, uint32_t key) {
     result = Control(EPOLL_CTL_ADD, fd, ask, generation);
     if (result < 0) {
       // Back to what it was; a oneshot that has fired stays silent, outside the set.
-      const bool disarmed = r->mode == Mode::kOneshot && !r->armed;
-      r->in_kernel = !disarmed && Control(EPOLL_CTL_ADD, fd, r->ask(), r->generation) == 0;
+      r->in_kernel = !IsDisarmed(*r) && Control(EPOLL_CTL_ADD, fd, r->ask(), r->generation) == 0;
       return result;
     }
   } else {
@@ -359,45 +364,56 @@ int Epoll::Harvest(Record* records, uint32_t capacity) {
     records[written++] = Record{r->key, events};
   }
   found_count_ = 0;
-  if (stale != 0) suspect_ = stale;
+  if (stale != 0 && !ghost) Suspect(stale);
   if (ghost) Rebuild();
   return static_cast<int>(written);
 }
 
+// One stale event is remembered until it comes again, or has not for long: where
+// there are more ghosts than a batch holds, none of them is in every batch.
+void Epoll::Suspect(uint64_t data) {
+  if (suspect_ != 0 && patience_left_-- > 0) return;
+  suspect_ = data;
+  patience_left_ = patience_;
+  if (patience_ < kLongestPatience) patience_ *= 2;
+}
+
 // Makes the kernel's set anew from the table. A member is moved only if the old
 // set still knows it under its number; if not, its number was closed, perhaps
-// reused, and adding it would watch a stranger's file.
+// reused, and adding it would watch a stranger's file. The old set is left alone
+// until the new one is complete, so a failure half way (EMFILE, ENOMEM, ENOSPC)
+// changes nothing: the ghost goes on, and so does the attempt.
 void Epoll::Rebuild() {
   const int fresh = epoll_create1(EPOLL_CLOEXEC);
-  if (fresh < 0) return;  // EMFILE: the ghost spins on until there is a descriptor
+  if (fresh < 0) return;
   epoll_event wake{};
   wake.events = EPOLLIN;
   wake.data.u64 = kWakeData;
-  if (epoll_ctl(fresh, EPOLL_CTL_ADD, waker_, &wake) != 0) {
-    close(fresh);
-    return;
-  }
+  bool complete = epoll_ctl(fresh, EPOLL_CTL_ADD, waker_, &wake) == 0;
   table_.ForEach([&](Registration* r) {
-    if (!r->in_kernel) return;
-    if (epoll_ctl(epoll_, EPOLL_CTL_DEL, r->fd, nullptr) != 0) {
-      r->in_kernel = false;
-      return;
-    }
-    // A oneshot that has fired waits outside, as a paused member does.
-    if (r->mode == Mode::kOneshot && !r->armed) {
-      Identity::Of(r->fd, &r->identity);
-      r->in_kernel = false;
-      return;
-    }
+    if (!complete || !r->in_kernel) return;
+    r->moved = Probe(r->fd) == -EEXIST;
+    if (!r->moved || IsDisarmed(*r)) return;
     epoll_event event = KernelEvent(r->fd, r->ask(), r->generation);
-    r->in_kernel = epoll_ctl(fresh, EPOLL_CTL_ADD, r->fd, &event) == 0;
+    if (epoll_ctl(fresh, EPOLL_CTL_ADD, r->fd, &event) == 0) return;
+    // Closed by another thread, just now.
+    if (errno == EBADF) r->moved = false;
+    complete = !r->moved;
   });
   // The number stays, for whoever polls this epoll in another loop; that loop
   // must add it again, for it is a new open file.
-  while (dup3(fresh, epoll_, O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY)) {
-  }
+  while (complete && dup3(fresh, epoll_, O_CLOEXEC) < 0)
+    complete = errno == EINTR || errno == EBUSY;
   close(fresh);
+  if (!complete) return;
+  table_.ForEach([](Registration* r) {
+    if (!r->in_kernel) return;
+    // A oneshot that has fired waits outside, as a paused member does.
+    r->in_kernel = r->moved && !IsDisarmed(*r);
+    if (r->moved && !r->in_kernel) Identity::Of(r->fd, &r->identity);
+  });
   suspect_ = 0;
+  patience_ = 1;
   counters_.rebuilds++;
 }
 

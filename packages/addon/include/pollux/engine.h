@@ -65,6 +65,8 @@ class Engine {
   // The last harvest had something. Then Arm looks for more by itself before it
   // hands over: under load the thread, and two context switches, are left out.
   bool busy_ = false;
+  // The reasons that Arm has taken and announced, until the harvest.
+  uint32_t taken_ = 0;
 };
 
 }  // namespace pollux
