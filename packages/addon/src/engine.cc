@@ -96,7 +96,7 @@ int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
     bool woken = false;
     const int found = backend_->Block(0, &woken);
     if (woken) {
-      taken_ = wakeup_.Take();
+      taken_ |= wakeup_.Take();
       wakeups_++;
     }
     unharvested_ = found > 0;

@@ -201,6 +201,7 @@ void Poller::OnReady(void* self) {
 }
 
 void Poller::CallJavaScript(napi_env env, napi_value callback, void* context, void*) {
+  // First the environment: at its end Node may have freed the context already.
   if (env == nullptr || static_cast<Attachment*>(context)->poller == nullptr) return;
   CallAndReport(env, callback);
 }

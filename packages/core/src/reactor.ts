@@ -58,6 +58,10 @@ interface Deferred {
   readonly resource: AsyncResource;
 }
 
+/** Node's loop goes round after so many batches in a row ... */
+const MOST_BATCHES = 16;
+/** ... or so many milliseconds. */
+const LONGEST_STREAK_MS = 5;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Reactor {
@@ -74,6 +78,10 @@ export class Reactor {
   #driver: Driver | undefined;
   /** When the driver's wait ends, on the reactor's clock; undefined while it is not armed. */
   #armedUntil: number | undefined;
+  /** Batches since Node's loop last went round, and when the first of them ended. */
+  #batches = 0;
+  #batchesSince = 0;
+  #roundTrip: NodeJS.Immediate | undefined;
   #turning = false;
   #called = 0;
   #closed = false;
@@ -221,6 +229,7 @@ export class Reactor {
     if (this.#closed) return;
     this.#closed = true;
     clearImmediate(this.#immediate);
+    clearImmediate(this.#roundTrip);
     for (const timer of this.#timers.clear()) timer.close();
     for (const watcher of [...this.#table.watchers()]) watcher.close();
     for (const { resource } of this.#takeDeferred()) resource.emitDestroy();
@@ -347,10 +356,35 @@ export class Reactor {
       this.#turn(() => driver.harvest());
     } finally {
       if (!this.#closed) {
-        this.#arm();
+        this.#armFairly();
         this.#scheduleDeferred();
       }
     }
+  }
+
+  /**
+   * Arms, but lets Node's loop go round after so many batches, or so long a time, of ours. Under
+   * load a threadsafe function is dispatched up to a thousand times in a row before Node's own
+   * sockets and timers get their turn (node_api.cc, kMaxIterationCount).
+   */
+  #armFairly(): void {
+    if (this.#batches === 0) {
+      this.#batchesSince = performance.now();
+      setImmediate(() => {
+        this.#batches = 0;
+      }).unref();
+    }
+    this.#batches++;
+    const long = performance.now() - this.#batchesSince > LONGEST_STREAK_MS;
+    if (this.#batches < MOST_BATCHES && !long) {
+      this.#arm();
+      return;
+    }
+    this.#roundTrip = setImmediate(() => {
+      this.#batches = 0;
+      if (!this.#closed) this.#arm();
+    });
+    if (!this.#liveness.alive) this.#roundTrip.unref();
   }
 
   #arm(): void {

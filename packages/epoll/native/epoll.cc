@@ -20,7 +20,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <new>
@@ -87,6 +86,12 @@ uint32_t Translate(uint32_t kernel, uint32_t interest) {
   if (kernel & EPOLLHUP) events |= kHangup;
   return events;
 }
+
+// __kernel_timespec, 64 bits on 32-bit systems too; libc's timespec may not be.
+struct KernelTimespec {
+  int64_t seconds;
+  int64_t nanoseconds;
+};
 
 bool IsDisarmed(const Registration& r) { return r.mode == Mode::kOneshot && !r.armed; }
 
@@ -155,7 +160,7 @@ int Epoll::Open() {
   }
   // Learn now, not in the middle of a wait, whether epoll_pwait2 is to be had.
   epoll_event ignored;
-  const timespec zero{0, 0};
+  const KernelTimespec zero{0, 0};
   if (syscall(SYS_epoll_pwait2, epoll_, &ignored, 1, &zero, nullptr, 0) < 0) {
     pwait2_works_ = errno != ENOSYS && errno != EPERM;
   }
@@ -311,9 +316,8 @@ int Epoll::EpollWait(uint64_t timeout_ns) {
   const int room = static_cast<int>(prepared_);
   if (timeout_ns > kLongestWaitNs) timeout_ns = kLongestWaitNs;
   if (pwait2_works_) {
-    timespec timeout;
-    timeout.tv_sec = static_cast<time_t>(timeout_ns / 1000000000u);
-    timeout.tv_nsec = static_cast<long>(timeout_ns % 1000000000u);
+    const KernelTimespec timeout{static_cast<int64_t>(timeout_ns / 1000000000u),
+                                 static_cast<int64_t>(timeout_ns % 1000000000u)};
     const long found = syscall(SYS_epoll_pwait2, epoll_, found_, room, &timeout, nullptr, 0);
     return found < 0 ? -errno : static_cast<int>(found);
   }

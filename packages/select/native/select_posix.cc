@@ -146,9 +146,8 @@ int Select::Open() {
   if (pipe(ends) != 0) return -errno;
   wake_read_ = ends[0];
   wake_write_ = ends[1];
-  // pipe2 is not in every POSIX system this file serves. A fork in another
-  // thread between pipe and fcntl could inherit the two; Node's own spawn closes
-  // what it did not mean to pass on.
+  // pipe2 is not in every POSIX system this file serves. A child forked by another
+  // thread between pipe and fcntl inherits the two: open, but unused there.
   for (const int end : ends) {
     if (fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || fcntl(end, F_SETFL, O_NONBLOCK) != 0) {
       const int error = -errno;
@@ -303,7 +302,11 @@ int Select::Harvest(Record* records, uint32_t capacity) {
   found_result_ = 0;
   if (result == 0) return 0;
   uint32_t written = 0;
-  if (result == -EBADF) return static_cast<int>(HarvestClosed(records));
+  if (result == -EBADF) {
+    written = HarvestClosed(records);
+    // Somebody closed the waker itself: said, not looped on.
+    return written == 0 && !IsOpen(wake_read_) ? -EBADF : static_cast<int>(written);
+  }
   found_result_ = result;
   if (!CountIsRight()) written = HarvestClosed(records);
   found_result_ = 0;

@@ -42,12 +42,18 @@ const directory = fileURLToPath(new URL('../../.results/', import.meta.url));
 export class PortabilityRecord<Row extends KindRow | ConditionRow> {
   readonly #section: 'kinds' | 'conditions';
   readonly #backend: string;
-  readonly #rows = new Map<string, Row>();
+  readonly #rows = new Map<string, Row | undefined>();
+  readonly #titles: readonly string[];
 
   /** Removes what an earlier run has left, so that no failure can pass for its success. */
-  constructor(section: Row extends KindRow ? 'kinds' : 'conditions', backend: string) {
+  constructor(
+    section: Row extends KindRow ? 'kinds' : 'conditions',
+    backend: string,
+    table: readonly { readonly title: string }[],
+  ) {
     this.#section = section;
     this.#backend = backend;
+    this.#titles = table.map(({ title }) => title);
     rmSync(this.#path(), { force: true });
   }
 
@@ -57,13 +63,20 @@ export class PortabilityRecord<Row extends KindRow | ConditionRow> {
     this.#rows.set(title, row);
   }
 
+  /** This system has no such thing, or forbids it here. */
+  skip(title: string): void {
+    this.#rows.set(title, undefined);
+  }
+
+  /** Writes the rows; not those of a run that was cut short or narrowed to some tests. */
   write(): void {
+    if (!this.#titles.every((title) => this.#rows.has(title))) return;
     const { timeoutResolutionMs: _, ...capabilities } = capabilitiesOf(this.#backend);
     const results: Results = {
       platform: process.platform,
       backend: this.#backend,
       capabilities,
-      [this.#section]: [...this.#rows.values()],
+      [this.#section]: this.#titles.flatMap((title) => this.#rows.get(title) ?? []),
     };
     mkdirSync(directory, { recursive: true });
     writeFileSync(this.#path(), `${JSON.stringify(results, null, 2)}\n`);

@@ -13,7 +13,14 @@ import {
   tcpListener,
   write,
 } from '@pollux/testkit';
-import { casesWith, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
+import {
+  capabilitiesOf,
+  cases,
+  casesWith,
+  checkLeaks,
+  DrivenPoller,
+  Scene,
+} from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { cpuMs, readyPipe, refused } from './poller-support.js';
 
@@ -196,5 +203,26 @@ describe.each(casesWith('edge'))('$backend, $way', (row) => {
     driven.poller.add(ready, readable, 3);
     expect(await outer.keys(0)).toEqual([2]);
     expect(await driven.keys(0)).toEqual([3]);
+  });
+});
+
+// A primitive that goes by the number alone has none: the same story ends in silence.
+const without = cases.filter(({ backend }) => !capabilitiesOf(backend).edge);
+describe.skipIf(without.length === 0).each(without)('without: $backend, $way', (row) => {
+  test('a closed and deleted number whose dup is open is silent, and nothing is made anew', async () => {
+    using scene = new Scene();
+    using driven = new DrivenPoller(row);
+    const [reader] = readyPipe(scene);
+    scene.fds.track(dup(reader));
+    driven.poller.add(reader, readable, 666);
+    expect(await driven.keys(0)).toEqual([666]);
+    close(reader);
+    driven.poller.delete(reader);
+    const [ready] = readyPipe(scene);
+    driven.poller.add(ready, readable, 1);
+    expect(await driven.keys(0)).toEqual([1]);
+    driven.poller.delete(ready);
+    expect(await driven.poll(20)).toEqual([]);
+    expect(driven.poller.counters().rebuilds).toBe(0);
   });
 });

@@ -24,7 +24,7 @@ import { afterAll, describe, expect, type TestContext, test } from 'vitest';
 
 const everything = Interest.readable | Interest.writable | Interest.priority;
 const records = new Map(
-  backends.map((backend) => [backend, new PortabilityRecord<KindRow>('kinds', backend)]),
+  backends.map((backend) => [backend, new PortabilityRecord<KindRow>('kinds', backend, fdKinds)]),
 );
 afterAll(() => {
   for (const record of records.values()) record.write();
@@ -41,14 +41,6 @@ function refusedByEpoll(scene: Scene, fd: number): string | null {
   }
 }
 
-function makeOrSkip<T>(context: TestContext, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    return context.skip(`this system says ${lacking(error)}`);
-  }
-}
-
 describe.each(cases)('$backend, $way', (row) => {
   const { backend } = row;
   const { anyFd } = capabilitiesOf(backend);
@@ -57,7 +49,15 @@ describe.each(cases)('$backend, $way', (row) => {
     using scene = new Scene();
     using driven = new DrivenPoller(row);
     const { poller } = driven;
-    const made = makeOrSkip(context as unknown as TestContext, () => make(scene));
+    let made: ReturnType<typeof make>;
+    try {
+      made = make(scene);
+    } catch (error) {
+      const code = lacking(error);
+      records.get(backend)!.skip(title);
+      (context as unknown as TestContext).skip(`this system says ${code}`);
+      return;
+    }
     const { fd } = made;
     const provoke = row.way === 'thread' && made.forThisThread ? undefined : made.provoke;
 
