@@ -1,4 +1,4 @@
-// Makes docs/portability.md from scripts/portability.template.md and docs/portability/*.json.
+// Makes docs/portability.md from docs/portability/: prose.md and one JSON file per run.
 //
 //   node scripts/portability.mjs            writes the page from the committed JSON files
 //   node scripts/portability.mjs --update   takes over what the last test run saw, then the same
@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
 const resultsDirectory = resolve(options.results);
 const dataDirectory = resolve(options.docs, 'portability');
 const pageFile = resolve(options.docs, 'portability.md');
-const template = readFileSync(join(root, 'scripts/portability.template.md'), 'utf8');
+const template = readFileSync(join(root, 'docs/portability/prose.md'), 'utf8');
 
 /** Where Pollux is meant to run; what has no file yet is labelled so. */
 const targets = ['linux-epoll', 'linux-select', 'darwin-kqueue', 'freebsd-kqueue', 'win32-iocp'];
@@ -153,7 +153,12 @@ function update() {
     const { platform, backend, capabilities } = seen;
     const run = { platform, backend, capabilities };
     for (const [section, title] of Object.entries(sections)) {
-      run[section] = keepUnseen(section, title, committed.get(name)?.[section] ?? [], seen[section]);
+      run[section] = keepUnseen(
+        section,
+        title,
+        committed.get(name)?.[section] ?? [],
+        seen[section],
+      );
     }
     writeFileSync(join(dataDirectory, `${name}.json`), `${JSON.stringify(run, null, 2)}\n`);
   }
@@ -201,19 +206,27 @@ function makeTable(runs, first, titles, cell) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const head = [first, ...heads, ...(rest ? [rest] : [])];
   const lines = titles.map((title) =>
-    line([title, ...[...runs.values()].map((run) => cell(run, title)), ...(rest ? ['not run'] : [])]),
+    line([
+      title,
+      ...[...runs.values()].map((run) => cell(run, title)),
+      ...(rest ? ['not run'] : []),
+    ]),
   );
   return [line(head), line(head.map(() => '---')), ...lines].join('\n');
 }
 
 function capabilityTable(runs) {
   const names = [...new Set([...runs.values()].flatMap((run) => Object.keys(run.capabilities)))];
-  return makeTable(runs, 'Capability', names, (run, name) => (run.capabilities[name] ? 'yes' : '–'));
+  return makeTable(runs, 'Capability', names, (run, name) =>
+    run.capabilities[name] ? 'yes' : '–',
+  );
 }
 
 function rowTable(runs, section, first, cell) {
   const title = sections[section];
-  const titles = [...new Set([...runs.values()].flatMap((run) => run[section].map((row) => row[title])))];
+  const titles = [
+    ...new Set([...runs.values()].flatMap((run) => run[section].map((row) => row[title]))),
+  ];
   return makeTable(runs, first, titles, (run, name) => {
     const row = run[section].find((other) => other[title] === name);
     return row === undefined ? '*not to be had*' : cell(row);
