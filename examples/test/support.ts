@@ -68,9 +68,12 @@ export function installed(command: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 }
 
-/** Runs a shell command to its end without stopping this thread. */
+/**
+ * Runs a shell command to its end without stopping this thread. What is run is somebody else's
+ * program: the sanitizer's runtime is for ours (curl hangs under a preloaded AddressSanitizer).
+ */
 export async function shell(command: string): Promise<string> {
-  const run = start(['sh', '-c', command]);
+  const run = start(['env', '-u', 'LD_PRELOAD', 'sh', '-c', command]);
   await run.ended;
   return run.output.stdout;
 }

@@ -18,7 +18,8 @@ export const Interest: {
 
 /**
  * What happened on a descriptor. `readable`, `writable` and `priority` come only if asked for; an
- * error or hangup sets whichever of readable and writable was asked for, on every backend.
+ * error or hangup sets whichever of readable and writable was asked for and the descriptor has, on
+ * every backend.
  *
  * `error`, `hangup` and `readClosed` are hints: a backend's `capabilities` tell which it gives.
  *

@@ -141,11 +141,13 @@ export class SystemPoller implements Poller {
     const use = (result: number) => this.#check(result, this.#module.syscalls.wait);
     return {
       arm: (timeoutMs) => {
+        checkTimeout('timeoutMs', timeoutMs);
         if (!this.#attached) return;
         this.#renewEvents();
         use(native.arm(timeoutMs, this.#events.length / 2));
       },
       retime: (timeoutMs) => {
+        checkTimeout('timeoutMs', timeoutMs);
         if (this.#attached) use(native.retime(timeoutMs));
       },
       harvest: () => {

@@ -13,7 +13,8 @@
 // it, with the bit left set in the result. So the bits are scanned only after a
 // positive return, they are counted, and where the count is wrong or the answer
 // was EBADF, every registered number is asked whether it is still open. A closed
-// one is reported once, as an error, and then left out.
+// one is reported once, as an error, and then left out. (Closed while a select is
+// under way, it may be called readable first: to Linux, POLLNVAL is readable.)
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
