@@ -64,11 +64,11 @@ export class WatchTable {
     this.#byFd.set(fd, added);
   }
 
-  /** Tries `interest`, active or not, for one watcher; throws, unchanged, what the system refuses. */
-  change(watcher: Watcher, interest: number, active: boolean): void {
+  /** Wants `interest` of an active watcher; throws, unchanged, what the system refuses. */
+  change(watcher: Watcher, interest: number): void {
     const entry = this.#byFd.get(watcher.fd);
     if (entry === undefined) return;
-    this.#tell(entry, merge(entry.watchers, active ? watcher : undefined, interest));
+    this.#tell(entry, merge(entry.watchers, watcher, interest));
   }
 
   /** After a watcher became inactive: less is wanted. A closed descriptor is no error here. */

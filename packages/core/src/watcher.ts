@@ -59,7 +59,7 @@ export class Watcher {
   update(interest: number): void {
     this.#assertOpen();
     checkInterest(interest);
-    this.#table.change(this, interest, true);
+    this.#table.change(this, interest);
     this.#interest = interest;
     this.#hold.active = true;
   }
@@ -74,7 +74,6 @@ export class Watcher {
 
   /** Ends a pause, and arms a oneshot anew. Throws what the system refuses. */
   resume(): void {
-    this.#assertOpen();
     this.update(this.#interest);
   }
 
