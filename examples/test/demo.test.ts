@@ -63,7 +63,8 @@ test.skipIf(!installed('nc') || !installed('curl'))('it answers nc and curl', as
 });
 
 test.skipIf(!installed('script'))('on a terminal it shows live counts', async () => {
-  const command = commandFor('demo', ...ANY_PORTS).join(' ');
+  // exec: a shell that stays (dash, where $SHELL is unset) would take the Ctrl-C for itself as well.
+  const command = `exec ${commandFor('demo', ...ANY_PORTS).join(' ')}`;
   const demo = start(['script', '-qec', command, '/dev/null'], { stdin: 'pipe' });
   const [, , udp, http] = await demo.until(LINE);
   for (let i = 0; i < 3; i++) await ask(Number(udp), '127.0.0.1');
