@@ -33,6 +33,7 @@ int Engine::Open() {
 void Engine::Close() {
   if (!open()) return;
   thread_.Stop();
+  polled_ = false;
   UnregisterWaker(waker_id_);
   backend_->Close();
   delete backend_;
@@ -77,15 +78,40 @@ int Engine::Attach(WaitThread::Ready ready, void* argument) {
   return thread_.Start(backend_, &wakeup_, ready, argument);
 }
 
+int Engine::AttachPolled() {
+  if (attached()) return -EALREADY;
+  const int result = backend_->SetDeadline(kForever);
+  polled_ = result == 0;
+  return result;
+}
+
 void Engine::Detach() {
+  if (polled_) {
+    polled_ = false;
+    backend_->SetDeadline(kForever);
+    return;
+  }
   const Outcome left = thread_.Stop();
   if (left.result > 0) unharvested_ = true;
   if ((left.reasons | taken_) & Wakeup::kNotify) Notify();
   taken_ = 0;
 }
 
+void Engine::Retime(uint64_t timeout_ns) {
+  const uint64_t deadline = DeadlineAfter(timeout_ns);
+  if (polled_) {
+    backend_->SetDeadline(deadline);
+  } else {
+    thread_.Retime(deadline);
+  }
+}
+
 int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
-  if (!attached() || !thread_.idle()) return -EALREADY;
+  if (polled_) {
+    polled_capacity_ = capacity;
+    return backend_->SetDeadline(DeadlineAfter(timeout_ns));
+  }
+  if (!thread_.running() || !thread_.idle()) return -EALREADY;
   if (unharvested_) {
     thread_.Announce();
     return 0;
@@ -109,7 +135,23 @@ int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
   return 0;
 }
 
+// The descriptor said that there is something: look, without waiting.
+int Engine::HarvestPolled(Record* records, uint32_t capacity) {
+  if (capacity < polled_capacity_) return -EINVAL;
+  const int prepared = backend_->Prepare(capacity);
+  if (prepared < 0) return prepared;
+  bool woken = false;
+  const int found = backend_->Block(0, &woken);
+  if (woken) {
+    wakeup_.Take();
+    wakeups_++;
+  }
+  if (found <= 0) return found == -EINTR ? 0 : found;
+  return backend_->Harvest(records, capacity);
+}
+
 int Engine::Harvest(Record* records, uint32_t capacity) {
+  if (polled_) return HarvestPolled(records, capacity);
   Outcome outcome;
   if (thread_.Collect(&outcome)) {
     if (outcome.reasons != 0) wakeups_++;

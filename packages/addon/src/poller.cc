@@ -143,33 +143,107 @@ Napi::Value Poller::Notify(const Napi::CallbackInfo& info) {
   return Result(info, 0);
 }
 
-// (callback): called on the JavaScript thread, inside a callback scope of Node's,
-// each time there is something to harvest.
+// (callback, driver): `callback` is called on the JavaScript thread, inside a
+// callback scope of Node's, each time there is something to harvest. Driver 0 is
+// the wait thread, 1 is Node's own libuv loop.
 Napi::Value Poller::Attach(const Napi::CallbackInfo& info) {
-  if (!engine_.open() || !info[0].IsFunction()) return Result(info, -EINVAL);
-  if (attachment_ != nullptr) return Result(info, -EALREADY);
-  auto* attachment = new (std::nothrow) Attachment{this};
-  if (attachment == nullptr) return Result(info, -ENOMEM);
-  napi_value name;
-  if (napi_create_string_utf8(info.Env(), "POLLUX", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, attachment,
-                                      &Poller::FinalizeAttachment, attachment,
-                                      &Poller::CallJavaScript, &ready_) != napi_ok) {
-    delete attachment;
-    return Result(info, -ENOMEM);
+  uint32_t driver;
+  if (!engine_.open() || !info[0].IsFunction() || !ReadUint32(info[1], &driver) || driver > 1) {
+    return Result(info, -EINVAL);
   }
-  attachment_ = attachment;
-  napi_unref_threadsafe_function(info.Env(), ready_);
-  const int result = engine_.Attach(&Poller::OnReady, this);
-  if (result < 0) {
-    DetachAll();
-    return Result(info, result);
-  }
+  if (attachment_ != nullptr || uv_.running()) return Result(info, -EALREADY);
+  const int result =
+      driver == 0 ? AttachThread(info.Env(), info[0]) : AttachUv(info.Env(), info[0]);
+  if (result < 0) return Result(info, result);
   // Cleanup hooks run last in, first out: ours must come before the one that the
   // threadsafe function has just added.
   HookCleanup();
-  Ref();  // a thread is running on us: not to be collected
+  Ref();  // a thread, or a loop, is running on us: not to be collected
   return Result(info, 0);
+}
+
+int Poller::AttachThread(napi_env env, napi_value callback) {
+  auto* attachment = new (std::nothrow) Attachment{this};
+  if (attachment == nullptr) return -ENOMEM;
+  napi_value name;
+  if (napi_create_string_utf8(env, "POLLUX", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, attachment,
+                                      &Poller::FinalizeAttachment, attachment,
+                                      &Poller::CallJavaScript, &ready_) != napi_ok) {
+    delete attachment;
+    return -ENOMEM;
+  }
+  attachment_ = attachment;
+  napi_unref_threadsafe_function(env, ready_);
+  const int result = engine_.Attach(&Poller::OnReady, this);
+  if (result < 0) DetachAll();
+  return result;
+}
+
+int Poller::AttachUv(napi_env env, napi_value callback) {
+  const Fd fd = engine_.backend()->PollableFd();
+  if (fd == kNoFd) return -ENOSYS;
+  napi_value name;
+  if (napi_create_string_utf8(env, "POLLUX", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_reference(env, callback, 1, &callback_) != napi_ok ||
+      napi_async_init(env, nullptr, name, &context_) != napi_ok) {
+    DetachUv();
+    return -ENOMEM;
+  }
+  int result = engine_.AttachPolled();
+  if (result == 0) result = uv_.Start(env, fd, &Poller::OnPolled, this);
+  if (result < 0) {
+    engine_.Detach();
+    DetachUv();
+    return result;
+  }
+  rebuilds_ = engine_.backend()->counters().rebuilds;
+  uv_.KeepAlive(false);
+  uv_.Pause();
+  polling_ = armed_ = false;
+  return 0;
+}
+
+int Poller::ArmUv() {
+  armed_ = true;
+  if (polling_) return 0;
+  const int result = uv_.Resume();
+  polling_ = result == 0;
+  return result;
+}
+
+void Poller::DetachUv() {
+  uv_.Stop();
+  if (callback_ != nullptr) napi_delete_reference(Env(), callback_);
+  if (context_ != nullptr) napi_async_destroy(Env(), context_);
+  callback_ = nullptr;
+  context_ = nullptr;
+}
+
+// In libuv's poll phase, with no scope open. As long as the callback arms again
+// the descriptor stays in the loop's set, at no cost.
+void Poller::OnPolled(void* self) {
+  auto* poller = static_cast<Poller*>(self);
+  poller->armed_ = false;
+  napi_env env = poller->Env();
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  poller->Value();  // held by the scope: the callback may close us, and let go of us
+  napi_value callback, receiver;
+  if (napi_get_reference_value(env, poller->callback_, &callback) == napi_ok &&
+      napi_get_global(env, &receiver) == napi_ok &&
+      napi_make_callback(env, poller->context_, receiver, callback, 0, nullptr, nullptr) ==
+          napi_pending_exception) {
+    napi_value error;
+    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+      napi_fatal_exception(env, error);
+    }
+  }
+  if (poller->uv_.running() && !poller->armed_ && poller->polling_) {
+    poller->uv_.Pause();
+    poller->polling_ = false;
+  }
+  napi_close_handle_scope(env, scope);
 }
 
 Napi::Value Poller::Detach(const Napi::CallbackInfo& info) {
@@ -180,6 +254,7 @@ Napi::Value Poller::Detach(const Napi::CallbackInfo& info) {
 void Poller::DetachAll() {
   const bool attached = engine_.open() && engine_.attached();
   if (attached) engine_.Detach();
+  if (uv_.running()) DetachUv();
   if (attachment_ != nullptr) {
     attachment_->poller = nullptr;
     attachment_ = nullptr;
@@ -214,7 +289,10 @@ Napi::Value Poller::Arm(const Napi::CallbackInfo& info) {
       !ReadUint32(info[1], &capacity) || capacity == 0 || capacity > INT32_MAX / 16) {
     return Result(info, -EINVAL);
   }
-  return Result(info, engine_.Arm(TimeoutFromMs(timeout), capacity));
+  if (uv_.running() && armed_) return Result(info, -EALREADY);
+  const int armed = engine_.Arm(TimeoutFromMs(timeout), capacity);
+  if (armed < 0 || !uv_.running()) return Result(info, armed);
+  return Result(info, ArmUv());
 }
 
 // (timeoutMs)
@@ -234,13 +312,26 @@ Napi::Value Poller::Harvest(const Napi::CallbackInfo& info) {
   if (!engine_.open() || !engine_.attached() || !ReadRecords(info[0], &records, &capacity)) {
     return Result(info, -EINVAL);
   }
-  return Result(info, engine_.Harvest(records, capacity));
+  const int written = engine_.Harvest(records, capacity);
+  const uint64_t rebuilds = engine_.backend()->counters().rebuilds;
+  if (uv_.running() && rebuilds != rebuilds_) {
+    // Another open file behind the number. The next Arm resumes.
+    rebuilds_ = rebuilds;
+    uv_.Pause();
+    polling_ = false;
+  }
+  return Result(info, written);
 }
 
 // (keep): whether the attached poller keeps the event loop alive.
 Napi::Value Poller::KeepAlive(const Napi::CallbackInfo& info) {
+  const bool keep = info[0].ToBoolean().Value();
+  if (uv_.running()) {
+    uv_.KeepAlive(keep);
+    return Result(info, 0);
+  }
   if (ready_ == nullptr) return Result(info, -EINVAL);
-  if (info[0].ToBoolean().Value()) {
+  if (keep) {
     napi_ref_threadsafe_function(info.Env(), ready_);
   } else {
     napi_unref_threadsafe_function(info.Env(), ready_);

@@ -10,6 +10,7 @@
 #include <napi.h>
 
 #include "pollux/engine.h"
+#include "pollux/uv_loop.h"
 
 namespace pollux {
 
@@ -53,10 +54,21 @@ class Poller : public Napi::ObjectWrap<Poller> {
   static void OnExit(void* self);
   static void CallJavaScript(napi_env env, napi_value callback, void* context, void* data);
   static void FinalizeAttachment(napi_env env, void* data, void* hint);
+  int AttachThread(napi_env env, napi_value callback);
+  int AttachUv(napi_env env, napi_value callback);
+  void DetachUv();
+  int ArmUv();
+  static void OnPolled(void* self);
 
   Engine engine_;
   napi_threadsafe_function ready_ = nullptr;
   Attachment* attachment_ = nullptr;
+  UvLoop uv_;
+  napi_ref callback_ = nullptr;
+  napi_async_context context_ = nullptr;
+  uint64_t rebuilds_ = 0;  // of the backend, when libuv last looked at its descriptor
+  bool armed_ = false;     // driver uv: a batch is wanted
+  bool polling_ = false;   // driver uv: libuv has the descriptor in its set
   bool hooked_ = false;
 };
 

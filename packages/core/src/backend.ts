@@ -77,7 +77,7 @@ export interface NativePoller {
   canWatch(fd: number): number;
   wait(timeoutMs: number, events: Uint32Array): number;
   notify(): number;
-  attach(onReady: () => void): number;
+  attach(onReady: () => void, driver: number): number;
   detach(): number;
   arm(timeoutMs: number, capacity: number): number;
   retime(timeoutMs: number): number;

@@ -20,6 +20,7 @@ export {
 export { Events, eventNames, Interest } from './interest.js';
 export type {
   Attachment,
+  DriverName,
   Mode,
   Poller,
   PollerCounters,

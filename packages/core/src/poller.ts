@@ -50,6 +50,8 @@ export interface Poller {
    * has none (select). It is the poller's: do not close it, read it or add to it.
    */
   readonly fd: number | undefined;
+  /** How it can be attached here, best first. */
+  readonly drivers: readonly DriverName[];
 
   /**
    * Watches `fd` for `interest`. `key` (0 to 2^32-1, need not be unique) comes back with each
@@ -91,10 +93,13 @@ export interface Poller {
   /** Counts since the poller was opened. */
   counters(): PollerCounters;
   /**
-   * For a reactor: hands the waiting to another thread. `onReady` is called on this thread, once
-   * per batch, deadline or wake; `wait` throws from here until `detach`.
+   * For a reactor: hands the waiting to another thread, or to Node's own loop. `onReady` is called
+   * on this thread, once per batch, deadline or wake; `wait` throws from here until `detach`.
+   *
+   * `driver` left out is the first of `drivers`. Throws ERR_POLLUX_UNSUPPORTED for one that is not
+   * among them.
    */
-  attach(onReady: () => void): Attachment;
+  attach(onReady: () => void, driver?: DriverName): Attachment;
 }
 
 export interface PollerCounters {
@@ -107,18 +112,31 @@ export interface PollerCounters {
 }
 
 /**
+ * How an attached poller waits.
+ *
+ * - `'thread'`: blocks on a thread of its own, which calls back through a threadsafe function.
+ *   Everywhere.
+ * - `'uv'`: the primitive's descriptor, with a timerfd in its set for deadlines, stands in Node's
+ *   own loop. Nothing is handed from thread to thread, so on an idle loop a report comes sooner.
+ *   Only on Node, and only where the primitive is a descriptor (not select). Not yet the default on
+ *   macOS.
+ */
+export type DriverName = 'thread' | 'uv';
+
+/**
  * The waiting of an attached poller. One batch is in flight at a time. Once the poller is closed or
  * detached, all of it does nothing.
  */
 export interface Attachment {
-  /** Lets the other thread block, for at most `timeoutMs`. Then `onReady` is called once. */
+  readonly driver: DriverName;
+  /** Begins a wait of at most `timeoutMs`. At its end `onReady` is called once. */
   arm(timeoutMs: number): void;
-  /** Moves the deadline of the block under way. */
+  /** Moves the deadline of the wait under way. */
   retime(timeoutMs: number): void;
   /** After `onReady`: writes the batch to `events` and returns its size; 0 for a mere wake. */
   harvest(): number;
   /** Whether the attachment keeps Node's loop alive. Not at first. */
   keepAlive(keep: boolean): void;
-  /** Ends the other thread's wait. What it had found is delivered by the next `wait` or `attach`. */
+  /** Ends the wait. What it had found is delivered by the next `wait` or `attach`. */
   detach(): void;
 }

@@ -6,17 +6,17 @@
 // `turn` is called, and owns the thread meanwhile.
 import { AsyncResource } from 'node:async_hooks';
 import { type Clock, systemClock } from './clock.js';
-import { DRIVER_NAMES, type Driver, threadDriver } from './driver.js';
 import { invalidType, outOfRange, PolluxError } from './errors.js';
 import { type Host, hostFor } from './host.js';
 import { eventsFor } from './interest.js';
 import { Liveness } from './liveness.js';
-import type { Mode, Poller } from './poller.js';
+import type { Attachment, DriverName, Mode, Poller } from './poller.js';
 import { bindingOf, createPoller, type SelectionOptions } from './selection.js';
 import { Timer, type TimerCallback } from './timer.js';
 import { TimerQueue } from './timer-queue.js';
 import {
   checkBoolean,
+  checkDriver,
   checkExclusive,
   checkFd,
   checkFunction,
@@ -36,8 +36,11 @@ export interface ReactorOptions extends SelectionOptions {
    * `turn`, which owns the thread; for workers and tools.
    */
   mode?: 'attached' | 'blocking';
-  /** How an attached reactor waits: `'thread'`. POLLUX_DRIVER says it for code that does not. */
-  driver?: 'thread';
+  /**
+   * How an attached reactor waits; the best of `poller.drivers` if left out. POLLUX_DRIVER says it
+   * for code that does not.
+   */
+  driver?: DriverName;
   /** Where the time comes from; for tests with a clock of their own. */
   clock?: Clock;
 }
@@ -68,14 +71,15 @@ export class Reactor {
   readonly mode: 'attached' | 'blocking';
   readonly poller: Poller;
   readonly #ownsPoller: boolean;
+  readonly #driverName: DriverName;
   readonly #clock: Clock;
   readonly #host: Host;
   readonly #table: WatchTable;
   readonly #timers = new TimerQueue<Timer>();
-  readonly #liveness: Liveness = new Liveness((alive) => this.#driver?.keepAlive(alive));
+  readonly #liveness: Liveness = new Liveness((alive) => this.#attachment?.keepAlive(alive));
   #deferred: Deferred[] = [];
   #immediate: NodeJS.Immediate | undefined;
-  #driver: Driver | undefined;
+  #attachment: Attachment | undefined;
   /** When the driver's wait ends, on the reactor's clock; undefined while it is not armed. */
   #armedUntil: number | undefined;
   /** Batches since Node's loop last went round, and when the first of them ended. */
@@ -89,10 +93,6 @@ export class Reactor {
   constructor(options: ReactorOptions = {}) {
     checkOptions('options', options);
     checkOneOf('options.mode', options.mode, ['attached', 'blocking']);
-    checkOneOf('options.driver', options.driver, DRIVER_NAMES);
-    if (options.driver === undefined) {
-      checkOneOf('POLLUX_DRIVER', process.env.POLLUX_DRIVER || undefined, DRIVER_NAMES);
-    }
     if (options.clock !== undefined && typeof options.clock?.now !== 'function') {
       throw invalidType('options.clock', 'a Clock', options.clock);
     }
@@ -102,6 +102,12 @@ export class Reactor {
     this.mode = options.mode ?? 'attached';
     this.poller = options.poller ?? createPoller(options);
     this.#ownsPoller = options.poller === undefined;
+    try {
+      this.#driverName = chooseDriver(this.poller, options);
+    } catch (error) {
+      if (this.#ownsPoller) this.poller.close();
+      throw error;
+    }
     this.#clock = options.clock ?? systemClock;
     this.#host = hostFor(bindingOf(this.poller.backend));
     this.#table = new WatchTable(this.poller);
@@ -112,9 +118,9 @@ export class Reactor {
     return this.poller.backend;
   }
 
-  /** How the waiting is done: `'thread'`, or `'blocking'` in that mode. */
+  /** How the waiting is done: `'uv'`, `'thread'`, or `'blocking'` in that mode. */
   get driver(): string {
-    return this.mode === 'blocking' ? 'blocking' : (this.#driver?.name ?? 'thread');
+    return this.mode === 'blocking' ? 'blocking' : this.#driverName;
   }
 
   get closed(): boolean {
@@ -151,11 +157,12 @@ export class Reactor {
       mode: options.mode ?? 'level',
       exclusive: options.exclusive ?? false,
     });
-    this.#ensureDriver();
     try {
+      // Attached after it: what that opens must not take a closed number that was given here.
       this.#table.insert(watcher);
+      this.#ensureAttached();
     } catch (error) {
-      watcher.forget();
+      watcher.close();
       throw error;
     }
     watcher.activate();
@@ -176,7 +183,7 @@ export class Reactor {
     if (options.repeat && !(delay > 0 && delay < NEVER)) {
       throw outOfRange('delayMs', '> 0 and finite for a repeating timer', delayMs);
     }
-    this.#ensureDriver();
+    this.#ensureAttached();
     const repeat = options.repeat ? delay : undefined;
     const timer = new Timer(
       this.#timers,
@@ -233,8 +240,8 @@ export class Reactor {
     for (const timer of this.#timers.clear()) timer.close();
     for (const watcher of [...this.#table.watchers()]) watcher.close();
     for (const { resource } of this.#takeDeferred()) resource.emitDestroy();
-    this.#driver?.close();
-    this.#driver = undefined;
+    this.#attachment?.detach();
+    this.#attachment = undefined;
     if (this.#ownsPoller) this.poller.close();
   }
 
@@ -336,24 +343,24 @@ export class Reactor {
 
   // Inside Node's loop.
 
-  #ensureDriver(): void {
-    if (this.mode === 'blocking' || this.#driver !== undefined) return;
-    const driver = threadDriver(this.poller, () => this.#onReady());
-    this.#driver = driver;
-    driver.keepAlive(this.#liveness.alive);
+  #ensureAttached(): void {
+    if (this.mode === 'blocking' || this.#attachment !== undefined) return;
+    const attachment = this.poller.attach(() => this.#onReady(), this.#driverName);
+    this.#attachment = attachment;
+    attachment.keepAlive(this.#liveness.alive);
     // Not armed at once: what this tick registers after the first watcher is then in the first
     // snapshot of a primitive that works on snapshots.
     queueMicrotask(() => {
-      if (this.#driver === driver) this.#arm();
+      if (this.#attachment === attachment) this.#arm();
     });
   }
 
   #onReady(): void {
-    const driver = this.#driver;
-    if (driver === undefined) return;
+    const attachment = this.#attachment;
+    if (attachment === undefined) return;
     this.#armedUntil = undefined;
     try {
-      this.#turn(() => driver.harvest());
+      this.#turn(() => attachment.harvest());
     } finally {
       if (!this.#closed) {
         this.#armFairly();
@@ -365,9 +372,13 @@ export class Reactor {
   /**
    * Arms, but lets Node's loop go round after so many batches, or so long a time, of ours. Under
    * load a threadsafe function is dispatched up to a thousand times in a row before Node's own
-   * sockets and timers get their turn (node_api.cc, kMaxIterationCount).
+   * sockets and timers get their turn (node_api.cc, kMaxIterationCount). libuv calls once per round.
    */
   #armFairly(): void {
+    if (this.#driverName === 'uv') {
+      this.#arm();
+      return;
+    }
     if (this.#batches === 0) {
       this.#batchesSince = performance.now();
       setImmediate(() => {
@@ -390,7 +401,7 @@ export class Reactor {
   #arm(): void {
     const timeout = this.#untilNextTimer();
     this.#armedUntil = this.#clock.now() + timeout;
-    this.#driver?.arm(timeout);
+    this.#attachment?.arm(timeout);
   }
 
   /** After a timer was set: a wait that would end too late ends sooner. */
@@ -399,7 +410,7 @@ export class Reactor {
     if (this.#armedUntil === undefined || next === undefined) return;
     if (next.deadline >= this.#armedUntil) return;
     this.#armedUntil = next.deadline;
-    this.#driver?.retime(this.#untilNextTimer());
+    this.#attachment?.retime(this.#untilNextTimer());
   }
 
   /** Deferred calls do not wait for the driver: Node's next turn is ours too. */
@@ -412,4 +423,13 @@ export class Reactor {
       if (!this.#closed) this.#scheduleDeferred();
     });
   }
+}
+
+function chooseDriver(poller: Poller, options: ReactorOptions): DriverName {
+  checkDriver('options.driver', options.driver, poller);
+  const best = poller.drivers[0] ?? 'thread';
+  if (options.driver !== undefined || options.ignoreEnvironment) return options.driver ?? best;
+  const named = process.env.POLLUX_DRIVER || undefined;
+  checkDriver('POLLUX_DRIVER', named, poller);
+  return (named as DriverName | undefined) ?? best;
 }

@@ -18,7 +18,7 @@ import {
   type NativeBinding,
 } from './backend.js';
 import { invalidType, PolluxError } from './errors.js';
-import type { Poller, Waker } from './poller.js';
+import type { DriverName, Poller, Waker } from './poller.js';
 import { SystemPoller } from './system-poller.js';
 import { checkBoolean, checkInteger, checkNames, checkOneOf, checkOptions } from './validate.js';
 
@@ -35,6 +35,16 @@ const TABLE: readonly TableEntry[] = [
   { name: 'iocp', platforms: ['win32'] },
   { name: 'select' },
 ];
+
+/**
+ * How a poller with a descriptor of its own may be waited for here, best first. Bun and Deno answer
+ * for a libuv loop too, but run another; on macOS `uv` was not run yet, so it is there for the
+ * asking only.
+ */
+const DRIVERS_HERE: readonly DriverName[] = (() => {
+  if (process.versions.bun !== undefined || process.versions.deno !== undefined) return ['thread'];
+  return process.platform === 'darwin' ? ['thread', 'uv'] : ['uv', 'thread'];
+})();
 
 export const BACKEND_NAMES: readonly string[] = TABLE.map((entry) => entry.name);
 
@@ -237,7 +247,7 @@ function tryOne(entry: TableEntry, wishes: Wishes, explain = false): Tried {
   let poller: SystemPoller;
   try {
     const { module, binding } = load(entry.name);
-    poller = new SystemPoller(module, binding);
+    poller = new SystemPoller(module, binding, DRIVERS_HERE);
   } catch (error) {
     const reason = unavailable(error, entry.name) ?? (explain ? brokenReason(error) : undefined);
     if (reason === undefined) throw error;

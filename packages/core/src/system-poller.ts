@@ -8,9 +8,17 @@ import {
   type NativePoller,
 } from './backend.js';
 import { PolluxError, systemError } from './errors.js';
-import type { Attachment, Poller, PollerCounters, RegistrationOptions, Waker } from './poller.js';
+import type {
+  Attachment,
+  DriverName,
+  Poller,
+  PollerCounters,
+  RegistrationOptions,
+  Waker,
+} from './poller.js';
 import {
   checkBoolean,
+  checkDriver,
   checkExclusive,
   checkFd,
   checkFunction,
@@ -30,11 +38,13 @@ const SLICE_MS = 200;
 
 const MODES = { level: 0, oneshot: 1, edge: 2 } as const;
 const MODE_NAMES = Object.keys(MODES);
+const DRIVERS = { thread: 0, uv: 1 } as const;
 
 export class SystemPoller implements Poller {
   readonly backend: string;
   readonly capabilities: Capabilities;
   readonly waker: Waker;
+  readonly drivers: readonly DriverName[];
   readonly #module: BackendModule;
   readonly #native: NativePoller;
   readonly #timedOut: number;
@@ -43,8 +53,11 @@ export class SystemPoller implements Poller {
   #attached = false;
   #closed = false;
 
-  /** Throws the system's error if the primitive is not to be had. */
-  constructor(module: BackendModule, binding: NativeBinding) {
+  /**
+   * `drivers` are those of a primitive with a descriptor. Throws the system's error if the primitive
+   * is not to be had.
+   */
+  constructor(module: BackendModule, binding: NativeBinding, drivers: readonly DriverName[]) {
     this.#module = module;
     this.#timedOut = binding.timedOut;
     this.#native = new binding.NativePoller();
@@ -52,6 +65,7 @@ export class SystemPoller implements Poller {
     if (opened < 0) throw systemError(opened, module.syscalls.open);
     this.backend = module.name;
     this.capabilities = decodeCapabilities(binding.capabilities, this.#native.resolutionMs());
+    this.drivers = this.fd === undefined ? ['thread'] : drivers;
     this.waker = Object.freeze({ backend: module.name, id: this.#native.wakerId() });
   }
 
@@ -129,17 +143,19 @@ export class SystemPoller implements Poller {
     return { stale, rebuilds, wakeups };
   }
 
-  attach(onReady: () => void): Attachment {
+  attach(onReady: () => void, driver: DriverName = this.drivers[0] ?? 'thread'): Attachment {
     this.#assertOpen();
     checkFunction('onReady', onReady);
     if (this.#attached) {
       throw new PolluxError('ERR_POLLUX_ATTACHED', 'This poller is attached already');
     }
-    this.#check(this.#native.attach(onReady), 'attach');
+    checkDriver('driver', driver, this);
+    this.#check(this.#native.attach(onReady, DRIVERS[driver]), 'attach');
     this.#attached = true;
     const native = this.#native;
     const use = (result: number) => this.#check(result, this.#module.syscalls.wait);
     return {
+      driver,
       arm: (timeoutMs) => {
         checkTimeout('timeoutMs', timeoutMs);
         if (!this.#attached) return;

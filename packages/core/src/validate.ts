@@ -1,7 +1,7 @@
 // Argument checks: each throws synchronously, names the argument, and changes nothing.
-import { invalidType, invalidValue, outOfRange } from './errors.js';
+import { invalidType, invalidValue, outOfRange, PolluxError } from './errors.js';
 import { INTEREST_MASK, Interest } from './interest.js';
-import type { RegistrationOptions } from './poller.js';
+import type { DriverName, Poller, RegistrationOptions } from './poller.js';
 
 /** Largest descriptor: a POSIX descriptor is an int. */
 const MAX_FD = 0x7fff_ffff;
@@ -40,6 +40,17 @@ export function checkExclusive(interest: number, options: RegistrationOptions | 
   if ((interest & Interest.priority) !== 0) {
     throw invalidValue('interest', 'without priority beside options.exclusive', interest);
   }
+}
+
+/** A driver that exists, and that the poller has here. */
+export function checkDriver(name: string, driver: unknown, poller: Poller): void {
+  checkOneOf(name, driver, ['thread', 'uv']);
+  if (driver === undefined || poller.drivers.includes(driver as DriverName)) return;
+  throw new PolluxError(
+    'ERR_POLLUX_UNSUPPORTED',
+    `The ${poller.backend} backend cannot be waited for by '${driver}' here (${name}); ` +
+      `it has ${poller.drivers.join(', ')}`,
+  );
 }
 
 /** Milliseconds, fractions allowed; `undefined` is `Infinity`. */

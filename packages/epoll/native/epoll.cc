@@ -20,6 +20,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <new>
@@ -38,8 +40,9 @@
 namespace pollux {
 namespace {
 
-// No registration has generation 0; the waker's user data is no registration's.
+// No registration has these as its user data.
 constexpr uint64_t kWakeData = UINT64_MAX;
+constexpr uint64_t kTimerData = UINT64_MAX - 1;
 constexpr uint32_t kLongestPatience = 1u << 20;
 // Longest single wait: epoll_wait takes an int of milliseconds. Block's caller
 // loops.
@@ -95,6 +98,14 @@ struct KernelTimespec {
 
 bool IsDisarmed(const Registration& r) { return r.mode == Mode::kOneshot && !r.armed; }
 
+// The descriptors that are ours, level-triggered.
+int AddOwn(int epoll, int fd, uint64_t data) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = data;
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
 class Epoll final : public Backend {
  public:
   const char* Name() const override { return "epoll"; }
@@ -107,6 +118,7 @@ class Epoll final : public Backend {
   Fd PollableFd() const override { return epoll_; }
 
   ~Epoll() override { Close(); }
+  int SetDeadline(uint64_t deadline) override;
   int Open() override;
   void Close() override;
   int Add(Fd fd, Ask ask, uint32_t key) override;
@@ -129,6 +141,8 @@ class Epoll final : public Backend {
 
   int epoll_ = -1;
   int waker_ = -1;
+  int timer_ = -1;  // a timerfd in the set, once a deadline was asked for
+  uint64_t deadline_ = kForever;
   bool pwait2_works_ = true;
 
   // The private buffer: Block's between Prepare and Harvest.
@@ -150,10 +164,7 @@ int Epoll::Open() {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) return -errno;
   waker_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = kWakeData;
-  if (waker_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, waker_, &event) != 0) {
+  if (waker_ < 0 || AddOwn(epoll_, waker_, kWakeData) != 0) {
     const int error = -errno;
     Close();
     return error;
@@ -170,10 +181,38 @@ int Epoll::Open() {
 void Epoll::Close() {
   if (epoll_ >= 0) close(epoll_);
   if (waker_ >= 0) close(waker_);
-  epoll_ = waker_ = -1;
+  if (timer_ >= 0) close(timer_);
+  epoll_ = waker_ = timer_ = -1;
   free(found_);
   found_ = nullptr;
   found_capacity_ = found_count_ = 0;
+}
+
+// A timerfd rather than a timeout, for nobody waits here with one; it has no
+// timer slack either. TFD_TIMER_ABSTIME on the clock of MonotonicNs.
+int Epoll::SetDeadline(uint64_t deadline) {
+  if (timer_ < 0) {
+    // Even for no deadline at all: one that comes later must not meet EMFILE.
+    const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (timer < 0) return -errno;
+    if (AddOwn(epoll_, timer, kTimerData) != 0) {
+      const int error = -errno;
+      close(timer);
+      return error;
+    }
+    timer_ = timer;
+  }
+  if (deadline == deadline_) return 0;
+  itimerspec when{};
+  if (deadline != kForever) {
+    // All zero would disarm it.
+    const uint64_t at = deadline == 0 ? 1 : deadline;
+    when.it_value.tv_sec = static_cast<time_t>(at / 1000000000u);
+    when.it_value.tv_nsec = static_cast<long>(at % 1000000000u);
+  }
+  if (timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr) != 0) return -errno;
+  deadline_ = deadline;
+  return 0;
 }
 
 int Epoll::Control(int operation, Fd fd, Ask ask, uint64_t generation) {
@@ -202,7 +241,7 @@ int Epoll::SameFile(const Registration& paused) {
 }
 
 int Epoll::Add(Fd fd, Ask ask, uint32_t key) {
-  if (fd == waker_) return -EINVAL;  // ours, and not in the table
+  if (fd == waker_ || fd == timer_) return -EINVAL;  // ours, and not in the table
   if (!table_.Reserve()) return -ENOMEM;
   Registration* old = table_.Find(fd);
   const bool in_set = old != nullptr && old->in_kernel;
@@ -330,15 +369,19 @@ int Epoll::Block(uint64_t timeout_ns, bool* woken) {
   const int found = EpollWait(timeout_ns);
   if (found <= 0) return found;
   uint32_t count = static_cast<uint32_t>(found);
-  for (uint32_t i = 0; i < count; i++) {
-    if (found_[i].data.u64 != kWakeData) continue;
-    uint64_t value;
-    // Nonblocking; one read resets the counter.
-    while (read(waker_, &value, sizeof value) < 0 && errno == EINTR) {
+  for (uint32_t i = 0; i < count;) {
+    const uint64_t data = found_[i].data.u64;
+    if (data != kWakeData && data != kTimerData) {
+      i++;
+      continue;
     }
-    *woken = true;
+    // Nonblocking; one read resets the counter of either.
+    uint64_t value;
+    while (read(data == kWakeData ? waker_ : timer_, &value, sizeof value) < 0 && errno == EINTR) {
+    }
+    if (data == kWakeData) *woken = true;
+    if (data == kTimerData) deadline_ = kForever;
     found_[i] = found_[--count];
-    break;
   }
   found_count_ = count;
   return static_cast<int>(count);
@@ -390,10 +433,8 @@ void Epoll::Suspect(uint64_t data) {
 void Epoll::Rebuild() {
   const int fresh = epoll_create1(EPOLL_CLOEXEC);
   if (fresh < 0) return;
-  epoll_event wake{};
-  wake.events = EPOLLIN;
-  wake.data.u64 = kWakeData;
-  bool complete = epoll_ctl(fresh, EPOLL_CTL_ADD, waker_, &wake) == 0;
+  bool complete = AddOwn(fresh, waker_, kWakeData) == 0 &&
+                  (timer_ < 0 || AddOwn(fresh, timer_, kTimerData) == 0);
   table_.ForEach([&](Registration* r) {
     if (!complete || !r->in_kernel) return;
     r->moved = Probe(r->fd) == -EEXIST;

@@ -13,15 +13,16 @@ export {
 } from './conformance/portability.js';
 export { allPollNames, Scene, settled } from './conformance/scene.js';
 export {
+  attachedCases,
   backends,
   backendsWith,
   type Case,
   capabilitiesOf,
   cases,
   casesWith,
+  driversOf,
   type ModeCase,
   modeCases,
   modesOf,
   type Way,
-  ways,
 } from './conformance/table.js';

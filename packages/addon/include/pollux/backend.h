@@ -27,6 +27,7 @@
 // events already harvested.
 #pragma once
 
+#include <errno.h>
 #include <stdint.h>
 
 #include "pollux/fd.h"
@@ -92,6 +93,9 @@ class Backend {
   // The descriptor that becomes readable when there is something to harvest, or
   // kNoFd where the primitive has none.
   virtual Fd PollableFd() const { return kNoFd; }
+  // For a loop that polls PollableFd: the descriptor becomes readable at this
+  // moment of the monotonic clock too (kForever: at none). 0 or a negative errno.
+  virtual int SetDeadline(uint64_t) { return -ENOSYS; }
 
   virtual int Open() = 0;
   virtual void Close() = 0;

@@ -23,7 +23,7 @@ class Engine {
   int Open();
   void Close();
   bool open() const { return backend_ != nullptr; }
-  bool attached() const { return thread_.running(); }
+  bool attached() const { return thread_.running() || polled_; }
   uint32_t waker_id() const { return waker_id_; }
   Backend* backend() { return backend_; }
   uint64_t wakeups() const { return wakeups_; }
@@ -41,20 +41,24 @@ class Engine {
 
   // Starts the wait thread; see WaitThread for `ready`.
   int Attach(WaitThread::Ready ready, void* argument);
-  // Ends it. What it had found and nobody harvested is delivered by the next
+  // The other way to be attached: somebody polls the backend's PollableFd and
+  // harvests when it is readable. Nothing blocks; a deadline makes it readable.
+  int AttachPolled();
+  // Ends either. What it had found and nobody harvested is delivered by the next
   // Wait; a notify it had taken ends that Wait.
   void Detach();
   // Prepares a batch of `capacity` records and lets the thread block; announces
   // at once what an earlier batch left, or what is ready under load. -EALREADY while one is in
   // flight.
   int Arm(uint64_t timeout_ns, uint32_t capacity);
-  void Retime(uint64_t timeout_ns) { thread_.Retime(DeadlineAfter(timeout_ns)); }
+  void Retime(uint64_t timeout_ns);
   // Takes the batch that `ready` announced; 0 if it was a deadline or a wake.
   // After -EINVAL (capacity below the armed one) the batch is still there.
   int Harvest(Record* records, uint32_t capacity);
 
  private:
   int Changed(int result);
+  int HarvestPolled(Record* records, uint32_t capacity);
 
   Backend* backend_ = nullptr;
   Wakeup wakeup_;
@@ -67,6 +71,8 @@ class Engine {
   bool busy_ = false;
   // The reasons that Arm has taken and announced, until the harvest.
   uint32_t taken_ = 0;
+  bool polled_ = false;
+  uint32_t polled_capacity_ = 0;
 };
 
 }  // namespace pollux

@@ -6,6 +6,7 @@ import { PolluxError, systemError } from '../errors.js';
 import { Events, eventsFor, Interest } from '../interest.js';
 import type {
   Attachment,
+  DriverName,
   Mode,
   Poller,
   PollerCounters,
@@ -69,6 +70,7 @@ export class MemoryPoller implements Poller {
   readonly capabilities: Capabilities = CAPABILITIES;
   readonly waker: Waker = Object.freeze({ backend: 'memory', id: 0 });
   readonly fd: undefined = undefined;
+  readonly drivers: readonly DriverName[] = ['thread'];
   readonly clock: ManualClock;
   #events = new Uint32Array(64);
   readonly #ready = new Map<number, number>();
@@ -162,6 +164,7 @@ export class MemoryPoller implements Poller {
     const deaf = this.clock.onAdvance(() => this.#poke());
     const deadlineAfter = (timeoutMs: number) => ({ deadline: this.clock.now() + timeoutMs });
     return {
+      driver: 'thread',
       arm: (timeoutMs) => {
         this.#armed = deadlineAfter(timeoutMs);
         this.#poke();

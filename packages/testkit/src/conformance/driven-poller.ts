@@ -22,8 +22,9 @@ export class DrivenPoller implements Disposable {
   constructor({ backend, way }: Case) {
     this.poller = createPoller({ backend, ignoreEnvironment: true });
     assert.equal(this.poller.backend, backend);
-    if (way === 'thread') {
-      this.#attachment = this.poller.attach(() => this.#ready?.());
+    if (way !== 'blocking') {
+      this.#attachment = this.poller.attach(() => this.#ready?.(), way);
+      assert.equal(this.#attachment.driver, way);
       this.#attachment.keepAlive(true);
     }
   }

@@ -2,10 +2,17 @@
 //
 // POLLUX_BACKEND narrows it to one backend, as it does for users; every suite asserts that the
 // poller it was given is the one it asked for, so that a table cannot silently shrink to another.
-import { BACKEND_NAMES, type Capabilities, explainSelection, type Mode } from '@pollux/core';
+import {
+  BACKEND_NAMES,
+  type Capabilities,
+  createPoller,
+  type DriverName,
+  explainSelection,
+  type Mode,
+} from '@pollux/core';
 
-/** How the events come: `wait` on this thread, or the wait thread and its callback. */
-export type Way = 'blocking' | 'thread';
+/** How the events come: `wait` on this thread, or the callback of an attachment's driver. */
+export type Way = 'blocking' | DriverName;
 
 export interface Case {
   readonly backend: string;
@@ -51,12 +58,21 @@ export function modesOf(backend: string): readonly Mode[] {
   return capabilitiesOf(backend).edge ? ['level', 'oneshot', 'edge'] : ['level', 'oneshot'];
 }
 
-/** The ways under test: POLLUX_DRIVER narrows the attached one. */
-export const ways: readonly Way[] = ['blocking', 'thread'];
+/** The drivers under test that a backend has: POLLUX_DRIVER, or all. */
+export function driversOf(backend: string): readonly DriverName[] {
+  using poller = createPoller({ backend, ignoreEnvironment: true });
+  const wanted = process.env.POLLUX_DRIVER;
+  return poller.drivers.filter((driver) => !wanted || driver === wanted);
+}
 
 /** Every row, for `describe.each(cases)('$backend, $way', ({ backend, way }) => ...)`. */
 export const cases: readonly Case[] = backends.flatMap((backend) =>
-  ways.map((way) => ({ backend, way })),
+  (['blocking', ...driversOf(backend)] as const).map((way) => ({ backend, way })),
+);
+
+/** The rows that wait inside Node's loop. */
+export const attachedCases: readonly (Case & { way: DriverName })[] = cases.filter(
+  (row): row is Case & { way: DriverName } => row.way !== 'blocking',
 );
 
 /** The rows of the backends that promise something. */

@@ -3,7 +3,13 @@
 // any more.
 import { createPoller, Interest } from '@pollux/core';
 import { eventfd, write } from '@pollux/testkit';
-import { backends, cases, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
+import {
+  attachedCases,
+  backends,
+  checkLeaks,
+  DrivenPoller,
+  Scene,
+} from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { readyPipe, refused } from './poller-support.js';
 
@@ -90,7 +96,7 @@ describe.each(backends)('%s', (backend) => {
   });
 });
 
-describe.each(cases.filter(({ way }) => way === 'thread'))('$backend, $way', (row) => {
+describe.each(attachedCases)('$backend, $way', (row) => {
   test('attached: survives, before and after arming, also when it had to grow', async () => {
     using scene = new Scene();
     using driven = new DrivenPoller(row);

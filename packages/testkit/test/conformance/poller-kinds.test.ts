@@ -59,7 +59,7 @@ describe.each(cases)('$backend, $way', (row) => {
       return;
     }
     const { fd } = made;
-    const provoke = row.way === 'thread' && made.forThisThread ? undefined : made.provoke;
+    const provoke = row.way !== 'blocking' && made.forThisThread ? undefined : made.provoke;
 
     const refusal = anyFd ? null : refusedByEpoll(scene, fd);
     expect(poller.canWatch(fd)).toBe(refusal === null);

@@ -3,7 +3,13 @@
 // had it in its hands.
 import { Events, Interest } from '@pollux/core';
 import { close, drain, dup2, kernelPoll, pipe, tcpPair, write } from '@pollux/testkit';
-import { cases, checkLeaks, DrivenPoller, type Found, Scene } from '@pollux/testkit/conformance';
+import {
+  attachedCases,
+  checkLeaks,
+  DrivenPoller,
+  type Found,
+  Scene,
+} from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { readyPipe } from './poller-support.js';
 
@@ -12,7 +18,7 @@ checkLeaks();
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe.each(cases.filter(({ way }) => way === 'thread'))('$backend, $way', (row) => {
+describe.each(attachedCases)('$backend, $way', (row) => {
   /** Begins to wait, and lets the thread reach its system call (it may not: that must do too). */
   async function blocked(driven: DrivenPoller): Promise<{ found: Promise<Found[]> }> {
     const found = driven.poll(60_000);

@@ -93,7 +93,7 @@ describe.each(cases)('$backend, $way', (row) => {
     if (row.way === 'blocking') return;
     using driven = new DrivenPoller({ ...row, way: 'blocking' });
     let ready = () => {};
-    const attachment = driven.poller.attach(() => ready());
+    const attachment = driven.poller.attach(() => ready(), row.way);
     attachment.keepAlive(true);
     const over = async (first: number, then: number) => {
       const called = new Promise<void>((resolve) => {

@@ -3,7 +3,7 @@
 // other record touched.
 import { Events, Interest } from '@pollux/core';
 import { close, dup2, eventfd, pipe, write } from '@pollux/testkit';
-import { cases, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
+import { attachedCases, cases, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { readyPipe } from './poller-support.js';
 
@@ -150,19 +150,18 @@ describe.each(cases)('$backend, $way', (row) => {
   });
 });
 
-test.each(['blocking', 'thread'] as const)(
-  'changes between a detach and what it left, %s',
-  async (way) => {
-    // Only the wait thread can leave something: a batch that was found, but not harvested.
-    if (way === 'blocking') return;
-    for (const { backend } of cases.filter((row) => row.way === way)) {
+// What a driver leaves: a batch that was found, but not harvested.
+test.each(attachedCases)(
+  'changes between a detach and what it left: $backend, $way',
+  async ({ backend, way }) => {
+    {
       using scene = new Scene();
       using driven = new DrivenPoller({ backend, way: 'blocking' });
       const { poller } = driven;
       const [[reader], [other, writer]] = [readyPipe(scene), scene.fds.trackAll(pipe())];
       poller.add(reader, readable, 1);
       poller.add(other, readable, 2);
-      const attachment = poller.attach(() => {});
+      const attachment = poller.attach(() => {}, way);
       attachment.arm(5000);
       write(writer, 'x');
       await new Promise((resolve) => setTimeout(resolve, 20));

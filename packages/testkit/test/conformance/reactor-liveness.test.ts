@@ -1,6 +1,6 @@
 // What keeps a reactor, and with it the process, alive: what is active, ref'd and open.
 import { Interest } from '@pollux/core';
-import { backends, cases, DrivenReactor } from '@pollux/testkit/conformance';
+import { attachedCases, cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { countedFds, readyPipes, runFixture } from './reactor-support.js';
 
@@ -88,11 +88,11 @@ describe.each(cases)('$backend, $way', (row) => {
 });
 
 // In an attached reactor `alive` is what holds the process; so it is tried on processes.
-describe.each(backends)('a process with an attached reactor on %s', (backend) => {
+describe.each(attachedCases)('a process with a reactor on $backend, $way', ({ backend, way }) => {
   const ends = async (scenario: string): Promise<void> => {
-    const ended = await runFixture('reactor-liveness', [backend, 'thread', scenario]);
+    const ended = await runFixture('reactor-liveness', [backend, way, scenario]);
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-    expect(ended.said).toContainEqual({ backend, driver: 'thread' });
+    expect(ended.said).toContainEqual({ backend, driver: way });
     expect(ended.said.at(-1)).toEqual({ exit: 'as expected' });
   };
 
