@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "poller.h"
 #include "pollux/wakers.h"
+#include "process.h"
 #include "report.h"
 
 namespace pollux {
@@ -25,6 +26,20 @@ void Call(const Napi::CallbackInfo& info) {
   if (info[0].IsFunction()) CallAndReport(info.Env(), info[0]);
 }
 
+// (pid): a descriptor or a negative errno.
+Napi::Value PidfdOpen(const Napi::CallbackInfo& info) {
+  uint32_t pid;
+  const bool valid = ReadUint32(info[0], &pid) && pid > 0 && pid <= INT32_MAX;
+  return Napi::Number::New(info.Env(), valid ? OpenProcess(static_cast<int>(pid)) : -EINVAL);
+}
+
+// (fd, reap)
+Napi::Value PidfdStatus(const Napi::CallbackInfo& info) {
+  Fd fd;
+  if (!ReadFd(info[0], &fd)) return Napi::Number::New(info.Env(), 0);
+  return Napi::Number::New(info.Env(), ProcessExit(fd, info[1].ToBoolean().Value()));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Backend* backend = CreateBackend();
   if (backend == nullptr) return exports;
@@ -36,6 +51,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("wake", Napi::Function::New<Wake>(env, "wake"));
   exports.Set("report", Napi::Function::New<Report>(env, "report"));
   exports.Set("call", Napi::Function::New<Call>(env, "call"));
+  exports.Set("pidfdOpen", Napi::Function::New<PidfdOpen>(env, "pidfdOpen"));
+  exports.Set("pidfdStatus", Napi::Function::New<PidfdStatus>(env, "pidfdStatus"));
   return exports;
 }
 

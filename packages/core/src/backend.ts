@@ -66,6 +66,10 @@ export interface NativeBinding {
   wake(id: number): boolean;
   report(error: unknown): void;
   call(callback: () => void): void;
+  /** A descriptor of a process, or a negative errno. */
+  pidfdOpen(pid: number): number;
+  /** How the process of a pidfd ended: 0x10000 and a status of wait(2), 0 if it cannot be told. */
+  pidfdStatus(fd: number, reap: boolean): number;
 }
 
 export interface NativePoller {

@@ -11,6 +11,8 @@ export type PolluxErrorCode =
   | 'ERR_POLLUX_CLOSED'
   /** A blocking call on a poller or reactor that runs inside Node's own loop. */
   | 'ERR_POLLUX_ATTACHED'
+  /** A call that only a reactor inside Node's own loop has, on one that blocks. */
+  | 'ERR_POLLUX_BLOCKING'
   /** A loop was started inside one of its own callbacks. */
   | 'ERR_POLLUX_NESTED'
   /** The chosen backend cannot do this; `capabilities` tells beforehand. */
@@ -50,6 +52,7 @@ export interface SystemError extends Error {
   syscall: string;
   /** The descriptor that was refused. */
   fd?: number;
+  pid?: number;
   address?: string;
   port?: number;
 }
@@ -57,6 +60,7 @@ export interface SystemError extends Error {
 /** Details that go into the message and onto the error. */
 export interface SystemErrorDetails {
   fd?: number;
+  pid?: number;
   address?: string;
   port?: number;
 }
@@ -71,6 +75,7 @@ export function systemError(
   let where = '';
   if (details.address !== undefined) where = ` ${formatAddress(details.address, details.port)}`;
   else if (details.fd !== undefined) where = ` (fd ${details.fd})`;
+  else if (details.pid !== undefined) where = ` (pid ${details.pid})`;
   const error = new Error(`${code}: ${text}, ${syscall}${where}`);
   return Object.assign(error, { errno, code, syscall, ...details });
 }

@@ -1,4 +1,5 @@
 // @pollux/core: the reactor, the poller contract and the choice of backend.
+
 export type {
   BackendModule,
   Capabilities,
@@ -6,6 +7,8 @@ export type {
   NativeBinding,
   NativePoller,
 } from './backend.js';
+export type { Batch, BatchCallback } from './batch.js';
+export type { ChildCallback, ChildExit, ChildWatcher } from './child-watcher.js';
 export { type Clock, systemClock } from './clock.js';
 export {
   invalidType,
@@ -17,6 +20,10 @@ export {
   type SystemErrorDetails,
   systemError,
 } from './errors.js';
+export type { Budget } from './event-loop.js';
+export type { EventStream } from './event-stream.js';
+export type { Handle } from './handle.js';
+export type { Hook, HookCallback, HookKind } from './hook.js';
 export { Events, eventNames, Interest } from './interest.js';
 export type {
   Attachment,
@@ -27,7 +34,18 @@ export type {
   RegistrationOptions,
   Waker,
 } from './poller.js';
-export { Reactor, type ReactorOptions, type TimerOptions, type WatchOptions } from './reactor.js';
+export { Reactor, type ReactorStats } from './reactor.js';
+export type {
+  BatchOptions,
+  ChildOptions,
+  DeadlineOptions,
+  HookOptions,
+  ReactorOptions,
+  SignalOptions,
+  StreamOptions,
+  TimerOptions,
+  WatchOptions,
+} from './reactor-options.js';
 export {
   BACKEND_NAMES,
   type Candidate,
@@ -39,5 +57,6 @@ export {
   type SelectionOptions,
   wake,
 } from './selection.js';
+export type { SignalCallback, SignalWatcher } from './signal-watcher.js';
 export type { Timer, TimerCallback } from './timer.js';
 export type { WatchCallback, Watcher } from './watcher.js';

@@ -26,6 +26,7 @@ export const Interest: {
  * - `error`: a pending error (EPOLLERR). `SO_ERROR`, or the next read or write, tells which.
  * - `hangup`: both directions are closed (EPOLLHUP).
  * - `readClosed`: the peer has shut down its writing half (EPOLLRDHUP); data may be left to read.
+ * - `timeout`: never from a poller: a watcher's `timeoutMs` passed without an event.
  */
 export const Events: {
   readonly readable: 1;
@@ -34,7 +35,8 @@ export const Events: {
   readonly error: 8;
   readonly hangup: 16;
   readonly readClosed: 32;
-} = Object.freeze({ ...Interest, error: 8, hangup: 16, readClosed: 32 });
+  readonly timeout: 64;
+} = Object.freeze({ ...Interest, error: 8, hangup: 16, readClosed: 32, timeout: 64 });
 
 export const INTEREST_MASK = 7;
 const HINTS = Events.error | Events.hangup | Events.readClosed;

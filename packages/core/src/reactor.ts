@@ -1,70 +1,75 @@
-// The reactor: one thread, one poller, and the callbacks to run.
+// The reactor: one thread, one poller, and the callbacks to run. What a turn does, in which order, is
+// in event-loop.ts.
 //
-// Each turn answers three questions, in this order: what does the system have for us (watchers),
-// which timers are due, what were we told to do (deferred calls). An attached reactor takes its
-// turns inside Node's own loop, one JavaScript call per batch; a blocking one takes a turn when
-// `turn` is called, and owns the thread meanwhile.
-import { AsyncResource } from 'node:async_hooks';
-import { type Clock, systemClock } from './clock.js';
+// An attached reactor takes its turns inside Node's own loop, one JavaScript call per batch
+// (attached-loop.ts); a blocking one takes a turn when `turn` or `runSync` is called, and owns the
+// thread meanwhile (blocking-loop.ts).
+import { AttachedLoop } from './attached-loop.js';
+import { Batch, type BatchCallback } from './batch.js';
+import { BlockingLoop } from './blocking-loop.js';
+import { channels } from './channels.js';
+import { type ChildCallback, ChildWatcher } from './child-watcher.js';
+import { systemClock } from './clock.js';
+import { dump } from './dump.js';
 import { invalidType, outOfRange, PolluxError } from './errors.js';
-import { type Host, hostFor } from './host.js';
-import { eventsFor } from './interest.js';
-import { Liveness } from './liveness.js';
-import type { Attachment, DriverName, Mode, Poller } from './poller.js';
-import { bindingOf, createPoller, type SelectionOptions } from './selection.js';
-import { Timer, type TimerCallback } from './timer.js';
-import { TimerQueue } from './timer-queue.js';
+import { EventLoop } from './event-loop.js';
+import { EventStream } from './event-stream.js';
+import { Hook, type HookCallback, type HookKind } from './hook.js';
+import { hostFor } from './host.js';
+import type { DriverName, Poller } from './poller.js';
 import {
-  checkBoolean,
+  type BatchOptions,
+  type ChildOptions,
+  checkAbortOptions,
+  checkBatchOptions,
+  checkChildOptions,
+  checkReactorOptions,
+  checkTimerOptions,
+  checkWatchOptions,
+  type DeadlineOptions,
+  type HookOptions,
+  type ReactorOptions,
+  type SignalOptions,
+  type StreamOptions,
+  type TimerOptions,
+  type WatchOptions,
+} from './reactor-options.js';
+import { bindingOf, createPoller } from './selection.js';
+import { checkSignal, type SignalCallback, SignalWatcher } from './signal-watcher.js';
+import { checkDelay, Timer, type TimerCallback, type TimerSettings } from './timer.js';
+import {
   checkDriver,
-  checkExclusive,
   checkFd,
   checkFunction,
+  checkInteger,
   checkInterest,
-  checkOneOf,
-  checkOptions,
   checkTimeout,
 } from './validate.js';
-import { WatchTable } from './watch-table.js';
-import { type WatchCallback, Watcher } from './watcher.js';
+import { type WatchCallback, Watcher, type WatcherSettings } from './watcher.js';
 
-export interface ReactorOptions extends SelectionOptions {
-  /** An open poller to use; the caller closes it. Left out: one is selected, and closed with us. */
-  poller?: Poller;
-  /**
-   * `'attached'` (default): callbacks run inside Node's own loop. `'blocking'`: they run in
-   * `turn`, which owns the thread; for workers and tools.
-   */
-  mode?: 'attached' | 'blocking';
-  /**
-   * How an attached reactor waits; the best of `poller.drivers` if left out. POLLUX_DRIVER says it
-   * for code that does not.
-   */
-  driver?: DriverName;
-  /** Where the time comes from; for tests with a clock of their own. */
-  clock?: Clock;
+/** Counts since the reactor was made; times in milliseconds. */
+export interface ReactorStats {
+  turns: number;
+  /** What the poller reported. */
+  events: number;
+  callbacks: number;
+  /** Events dropped because their registration was changed or gone. */
+  staleEvents: number;
+  /** Times the kernel's set was made anew because of a ghost. */
+  rebuilds: number;
+  /** Waits ended by a waker. */
+  wakeups: number;
+  /** Time spent waiting. */
+  idleMs: number;
+  /** Time spent in turns, callbacks included. */
+  busyMs: number;
+  longestCallbackMs: number;
+  /** Open now. */
+  watchers: number;
+  /** Due some time. */
+  timers: number;
 }
 
-export interface WatchOptions {
-  mode?: Mode;
-  /** EPOLLEXCLUSIVE; see RegistrationOptions. */
-  exclusive?: boolean;
-}
-
-export interface TimerOptions {
-  /** Call again after each `delayMs`, which must be above 0. */
-  repeat?: boolean;
-}
-
-interface Deferred {
-  readonly callback: () => void;
-  readonly resource: AsyncResource;
-}
-
-/** Node's loop goes round after so many batches in a row ... */
-const MOST_BATCHES = 16;
-/** ... or so many milliseconds. */
-const LONGEST_STREAK_MS = 5;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Reactor {
@@ -72,33 +77,16 @@ export class Reactor {
   readonly poller: Poller;
   readonly #ownsPoller: boolean;
   readonly #driverName: DriverName;
-  readonly #clock: Clock;
-  readonly #host: Host;
-  readonly #table: WatchTable;
-  readonly #timers = new TimerQueue<Timer>();
-  readonly #liveness: Liveness = new Liveness((alive) => this.#attachment?.keepAlive(alive));
-  #deferred: Deferred[] = [];
-  #immediate: NodeJS.Immediate | undefined;
-  #attachment: Attachment | undefined;
-  /** When the driver's wait ends, on the reactor's clock; undefined while it is not armed. */
-  #armedUntil: number | undefined;
-  /** Batches since Node's loop last went round, and when the first of them ended. */
-  #batches = 0;
-  #batchesSince = 0;
-  #roundTrip: NodeJS.Immediate | undefined;
-  #turning = false;
-  #called = 0;
-  #closed = false;
+  readonly #loop: EventLoop;
+  readonly #blocking: BlockingLoop;
+  #attached: AttachedLoop | undefined;
+  /** A call of `run`, or of `runSync`, that is under way. */
+  #run: { resolve(): void } | undefined;
+  #stopTimer: Timer | undefined;
+  #stopped = false;
 
   constructor(options: ReactorOptions = {}) {
-    checkOptions('options', options);
-    checkOneOf('options.mode', options.mode, ['attached', 'blocking']);
-    if (options.clock !== undefined && typeof options.clock?.now !== 'function') {
-      throw invalidType('options.clock', 'a Clock', options.clock);
-    }
-    if (options.poller !== undefined && typeof options.poller?.attach !== 'function') {
-      throw invalidType('options.poller', 'a Poller', options.poller);
-    }
+    checkReactorOptions(options);
     this.mode = options.mode ?? 'attached';
     this.poller = options.poller ?? createPoller(options);
     this.#ownsPoller = options.poller === undefined;
@@ -108,9 +96,19 @@ export class Reactor {
       if (this.#ownsPoller) this.poller.close();
       throw error;
     }
-    this.#clock = options.clock ?? systemClock;
-    this.#host = hostFor(bindingOf(this.poller.backend));
-    this.#table = new WatchTable(this.poller);
+    this.#loop = new EventLoop({
+      poller: this.poller,
+      clock: options.clock ?? systemClock,
+      host: hostFor(bindingOf(this.poller.backend)),
+      reactor: this,
+      budget: options.budget ?? {},
+      slowMs: options.slowCallbackMs ?? NEVER,
+      // Node does it for an attached reactor, when its callback scope closes.
+      drains: this.mode === 'blocking',
+      onLiveness: (alive) => this.#onLiveness(alive),
+    });
+    this.#blocking = new BlockingLoop(this.poller, this.#loop);
+    if (channels.reactorCreate.hasSubscribers) channels.reactorCreate.publish({ reactor: this });
   }
 
   /** The primitive in use: `'epoll'`, `'select'`. */
@@ -124,13 +122,31 @@ export class Reactor {
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#loop.closed;
   }
 
   /** Whether something ref'd is left to wait for. */
   get alive(): boolean {
-    return this.#liveness.alive;
+    return this.#loop.liveness.alive;
   }
+
+  /** Whether `stop` was called, and nothing has started it again since. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** When this turn began, in milliseconds on the reactor's clock: cheap, and the same all turn. */
+  get now(): number {
+    return this.#loop.now;
+  }
+
+  /** Brings `now` up to date, after something that took long. */
+  updateNow(): number {
+    this.#loop.now = this.#loop.clock.now();
+    return this.#loop.now;
+  }
+
+  // What to wait for.
 
   /**
    * Calls back when `fd` is ready for `interest` (bits of `Interest`). Several watchers may share a
@@ -138,33 +154,27 @@ export class Reactor {
    *
    * A `'oneshot'` watcher is called once and then paused, until `resume`. Close the watcher before
    * the descriptor. Throws what the poller's `add` throws: EBADF, EPERM.
+   *
+   * Without a callback it is for `for await`: each step waits for the next event.
    */
+  watch(fd: number, interest: number, callback: WatchCallback, options?: WatchOptions): Watcher;
+  watch(fd: number, interest: number, options?: StreamOptions): EventStream;
   watch(
     fd: number,
     interest: number,
-    callback: WatchCallback,
-    options: WatchOptions = {},
-  ): Watcher {
+    ...rest: [(StreamOptions | WatchCallback)?, WatchOptions?]
+  ): Watcher | EventStream {
     this.#assertOpen();
     checkFd(fd);
     checkInterest(interest);
-    checkFunction('callback', callback);
-    checkOptions('options', options);
-    checkOneOf('options.mode', options.mode, ['level', 'oneshot', 'edge']);
-    checkBoolean('options.exclusive', options.exclusive);
-    checkExclusive(interest, options);
-    const watcher = new Watcher(this.#table, this.#liveness, fd, interest, callback, {
-      mode: options.mode ?? 'level',
-      exclusive: options.exclusive ?? false,
-    });
-    try {
-      // Attached after it: what that opens must not take a closed number that was given here.
-      this.#table.insert(watcher);
-      this.#ensureAttached();
-    } catch (error) {
-      watcher.close();
-      throw error;
+    const [callback, options = {}] = rest;
+    // Left out, not undefined: that would be a callback that somebody forgot.
+    if (rest.length === 0 || (rest.length === 1 && isRecord(callback))) {
+      return this.#stream(fd, interest, callback as StreamOptions | undefined);
     }
+    checkFunction('callback', callback);
+    checkWatchOptions(interest, options);
+    const watcher = this.#watch(fd, interest, callback as WatchCallback, settingsOf(options));
     watcher.activate();
     return watcher;
   }
@@ -175,34 +185,130 @@ export class Reactor {
    */
   timer(delayMs: number, callback: TimerCallback, options: TimerOptions = {}): Timer {
     this.#assertOpen();
-    if (typeof delayMs !== 'number') throw invalidType('delayMs', 'of type number', delayMs);
-    const delay = checkTimeout('delayMs', delayMs);
+    checkDelay(delayMs, false);
     checkFunction('callback', callback);
-    checkOptions('options', options);
-    checkBoolean('options.repeat', options.repeat);
-    if (options.repeat && !(delay > 0 && delay < NEVER)) {
-      throw outOfRange('delayMs', '> 0 and finite for a repeating timer', delayMs);
+    checkTimerOptions(options);
+    const repeats = options.repeat ?? false;
+    const delay = checkDelay(delayMs, repeats);
+    return this.#timer(callback, { delay, repeats, signal: options.signal });
+  }
+
+  /**
+   * Calls back at a time of the wall clock: a Date, or milliseconds since 1970. It looks at that
+   * clock every second, so a clock that is set meanwhile is noticed; a time that has passed is due
+   * at once.
+   */
+  at(time: Date | number, callback: TimerCallback, options: DeadlineOptions = {}): Timer {
+    this.#assertOpen();
+    const wall = time instanceof Date ? time.getTime() : time;
+    if (typeof wall !== 'number' || Number.isNaN(wall)) {
+      throw invalidType('time', 'a valid Date or milliseconds since 1970', time);
     }
-    this.#ensureAttached();
-    const repeat = options.repeat ? delay : undefined;
-    const timer = new Timer(
-      this.#timers,
-      this.#liveness,
-      this.#clock.now() + delay,
-      repeat,
-      callback,
-    );
-    this.#retime();
-    return timer;
+    checkFunction('callback', callback);
+    checkAbortOptions(options);
+    return this.#timer(callback, { wall, signal: options.signal });
   }
 
   /** Calls back once in the next turn, after its watchers and timers. Keeps the process alive. */
   defer(callback: () => void): void {
     this.#assertOpen();
     checkFunction('callback', callback);
-    this.#liveness.add();
-    this.#deferred.push({ callback, resource: new AsyncResource('POLLUXDEFER') });
-    this.#scheduleDeferred();
+    this.#ensureAttached();
+    this.#loop.defer(callback);
+  }
+
+  /** Calls back before each wait, with the milliseconds it may last. Unref'd at first. */
+  prepare(callback: HookCallback, options: HookOptions = {}): Hook {
+    return this.#hook('prepare', callback, options);
+  }
+
+  /** Calls back after each wait, before what it found is served. Unref'd at first. */
+  check(callback: HookCallback, options: HookOptions = {}): Hook {
+    return this.#hook('check', callback, options);
+  }
+
+  /** Calls back in each turn that has nothing else to do; while there is one, nothing waits. */
+  idle(callback: HookCallback, options: HookOptions = {}): Hook {
+    return this.#hook('idle', callback, options);
+  }
+
+  /**
+   * For layers above: descriptors whose ready events come in one call per turn, in typed arrays,
+   * instead of one callback each.
+   */
+  batch(callback: BatchCallback, options: BatchOptions = {}): Batch {
+    this.#assertOpen();
+    checkFunction('callback', callback);
+    checkBatchOptions(options);
+    this.#ensureAttached();
+    return new Batch(this.#loop, callback, options.priority ?? 0, options.signal);
+  }
+
+  /**
+   * Calls back in the turn after a signal came. Beside others' `process.on` and other reactors; as
+   * there, Node's default for the signal (SIGINT, SIGTERM: to exit) is off while somebody listens.
+   * Unref'd at first. Only for an attached reactor in the main thread: elsewhere Node's loop, which
+   * handles signals, does not run, and ERR_POLLUX_UNSUPPORTED is thrown.
+   */
+  signal(
+    name: NodeJS.Signals,
+    callback: SignalCallback,
+    options: SignalOptions = {},
+  ): SignalWatcher {
+    this.#assertOpen();
+    checkSignal(name, this.mode);
+    checkFunction('callback', callback);
+    checkBatchOptions(options);
+    this.#ensureAttached();
+    const settings = { priority: options.priority ?? 0, signal: options.signal };
+    return new SignalWatcher(this.#loop, name, callback, settings);
+  }
+
+  /**
+   * Calls back once when the process `pid` has ended, by pidfd (Linux 5.3; ENOSYS elsewhere). ESRCH
+   * is thrown if there is no such process.
+   */
+  child(pid: number, callback: ChildCallback, options: ChildOptions = {}): ChildWatcher {
+    this.#assertOpen();
+    checkInteger('pid', pid, 1, 0x7fff_ffff);
+    checkFunction('callback', callback);
+    checkChildOptions(options);
+    options.signal?.throwIfAborted();
+    const binding = bindingOf(this.backend);
+    return new ChildWatcher(pid, callback, binding, options.reap ?? false, (fd, ended, onClose) => {
+      const settings = { ...settingsOf(options), onClose };
+      const watcher = this.#watch(fd, 1, ended, settings);
+      watcher.activate();
+      return watcher;
+    });
+  }
+
+  // The loop.
+
+  /**
+   * Resolves when nothing ref'd is left to wait for, at `stop`, and at `close`. An attached reactor
+   * needs no `run` to work: this is for those who want to know its end, and to go on after `stop`.
+   */
+  run(): Promise<void> {
+    this.#assertOpen();
+    if (this.mode !== 'attached') {
+      throw new PolluxError('ERR_POLLUX_BLOCKING', 'A blocking reactor has turn() and runSync()');
+    }
+    if (this.#run !== undefined) {
+      throw new PolluxError('ERR_POLLUX_NESTED', 'run() is under way already');
+    }
+    this.#start();
+    if (!this.alive) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#run = { resolve };
+    });
+  }
+
+  /** Takes turns of a blocking reactor until nothing ref'd is left to wait for, or `stop`. */
+  runSync(): void {
+    this.#assertMayBlock('runSync');
+    this.#start();
+    while (this.alive && !this.#stopped && !this.closed) this.#blocking.turn(NEVER);
   }
 
   /**
@@ -215,17 +321,23 @@ export class Reactor {
   turn(timeoutMs?: number): number {
     this.#assertOpen();
     const timeout = checkTimeout('timeoutMs', timeoutMs);
-    if (this.mode !== 'blocking') {
-      throw new PolluxError(
-        'ERR_POLLUX_ATTACHED',
-        "turn() needs a reactor made with { mode: 'blocking' }; this one runs in Node's loop",
-      );
-    }
-    if (this.#turning) {
-      throw new PolluxError('ERR_POLLUX_NESTED', 'turn() was called inside a callback of turn()');
-    }
-    const limit = this.#deferred.length > 0 ? 0 : Math.min(timeout, this.#untilNextTimer());
-    return this.#turn(() => this.poller.wait(limit));
+    this.#assertMayBlock('turn');
+    this.#start();
+    return this.#blocking.turn(timeout);
+  }
+
+  /**
+   * No callback runs after the one under way, until `run`, `runSync` or `turn`; what was found and
+   * not yet delivered is kept for then. With `afterMs`, once that time has passed. A stopped
+   * reactor does not keep the process alive.
+   */
+  stop(afterMs?: number): void {
+    this.#assertOpen();
+    const delay = afterMs === undefined ? undefined : checkTimeout('afterMs', afterMs);
+    this.#stopTimer?.close();
+    this.#stopTimer = undefined;
+    if (delay === undefined) this.#stop();
+    else this.#stopTimer = this.timer(delay, () => this.#stop()).unref();
   }
 
   /**
@@ -233,196 +345,163 @@ export class Reactor {
    * injected. Idempotent; may be called in any callback, which is then the last one.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearImmediate(this.#immediate);
-    clearImmediate(this.#roundTrip);
-    for (const timer of this.#timers.clear()) timer.close();
-    for (const watcher of [...this.#table.watchers()]) watcher.close();
-    for (const { resource } of this.#takeDeferred()) resource.emitDestroy();
-    this.#attachment?.detach();
-    this.#attachment = undefined;
+    if (this.closed) return;
+    this.#loop.close();
+    this.#attached?.close();
     if (this.#ownsPoller) this.poller.close();
+    this.#endRun();
+    if (channels.reactorClose.hasSubscribers) channels.reactorClose.publish({ reactor: this });
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
+  // Diagnostics.
+
+  stats(): ReactorStats {
+    this.#assertOpen();
+    const { turns, events, runner, busyMs, table, wheel } = this.#loop;
+    const { stale, rebuilds, wakeups } = this.poller.counters();
+    let watchers = 0;
+    for (const entry of table.entries()) watchers += entry.watchers.length;
+    return {
+      turns,
+      events,
+      callbacks: runner.total,
+      staleEvents: stale,
+      rebuilds,
+      wakeups,
+      idleMs: (this.#attached ?? this.#blocking).idleMs,
+      busyMs,
+      longestCallbackMs: runner.longestMs,
+      watchers,
+      timers: wheel.size,
+    };
+  }
+
+  /** Every watcher, timer and hook, a line each, for people. The format may change. */
+  dump(): string {
+    this.#assertOpen();
+    const state = this.#stopped ? 'stopped' : this.alive ? 'alive' : 'nothing to wait for';
+    return dump(`reactor: ${this.backend}, ${this.driver}, ${state}`, this.#loop);
+  }
+
+  // Inside.
+
   #assertOpen(): void {
-    if (this.#closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The reactor is closed');
+    if (this.closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The reactor is closed');
   }
 
-  // The turn.
+  #assertMayBlock(what: string): void {
+    this.#assertOpen();
+    if (this.mode !== 'blocking') {
+      throw new PolluxError(
+        'ERR_POLLUX_ATTACHED',
+        `${what}() needs a reactor made with { mode: 'blocking' }; this one runs in Node's loop`,
+      );
+    }
+    if (this.#loop.turning) {
+      throw new PolluxError(
+        'ERR_POLLUX_NESTED',
+        `${what}() was called inside a callback of this reactor: a loop inside a loop`,
+      );
+    }
+  }
 
-  #turn(wait: () => number): number {
-    this.#turning = true;
-    this.#called = 0;
+  #watch(
+    fd: number,
+    interest: number,
+    callback: WatchCallback,
+    settings: WatcherSettings,
+  ): Watcher {
+    const watcher = new Watcher(this.#loop, fd, interest, callback, settings);
     try {
-      this.#dispatch(wait());
-      this.#runTimers();
-      this.#runDeferred();
-      // Node does it for an attached reactor, when its callback scope closes.
-      if (this.mode === 'blocking') this.#beforeCallback();
-    } finally {
-      this.#turning = false;
-    }
-    return this.#called;
-  }
-
-  #dispatch(count: number): void {
-    const { events } = this.poller;
-    for (let i = 0; i < count && !this.#closed; i++) {
-      const found = events[2 * i + 1];
-      // 0: made void by a callback before it.
-      if (!found) continue;
-      const entry = this.#table.get(events[2 * i] as number);
-      if (entry === undefined) continue;
-      for (const watcher of entry.watchers) {
-        if (eventsFor(found, watcher.interest) === 0 || !watcher.active) continue;
-        this.#beforeCallback();
-        // What ran in between may have paused, narrowed or closed it.
-        const concerns = eventsFor(found, watcher.interest);
-        if (concerns === 0 || !watcher.active) continue;
-        this.#guard(() => watcher.deliver(concerns));
-      }
-    }
-  }
-
-  #runTimers(): void {
-    // Timers set by these callbacks wait for the next turn, even if due at once: of those that are
-    // due, they come last.
-    const now = this.#clock.now();
-    const end = this.#timers.nextOrder;
-    for (;;) {
-      const timer = this.#timers.peek();
-      if (timer === undefined || timer.deadline > now || timer.order >= end) return;
-      if (this.#closed) return;
-      this.#beforeCallback();
-      if (timer.closed) continue;
-      this.#guard(() => timer.fire(now));
-    }
-  }
-
-  #runDeferred(): void {
-    // Calls deferred by these wait for the next turn.
-    for (const { callback, resource } of this.#takeDeferred()) {
-      if (this.#closed) return;
-      this.#beforeCallback();
-      this.#guard(() => resource.runInAsyncScope(callback));
-    }
-  }
-
-  /** Between two callbacks, what the first has queued runs. */
-  #beforeCallback(): void {
-    if (this.#called > 0) this.#host.drain();
-  }
-
-  /** Runs one callback; what it throws goes where Node's would, and the batch goes on. */
-  #guard(callback: () => void): void {
-    if (this.#closed) return;
-    this.#called++;
-    try {
-      callback();
+      // Attached after it: what that opens must not take a closed number that was given here.
+      this.#loop.table.insert(watcher, interest);
+      this.#ensureAttached();
     } catch (error) {
-      this.#host.report(error);
+      watcher.close();
+      throw error;
     }
+    if (channels.watcherOpen.hasSubscribers) {
+      channels.watcherOpen.publish({ reactor: this, watcher });
+    }
+    if (watcher.alwaysReady) this.#loop.soon();
+    return watcher;
   }
 
-  #takeDeferred(): Deferred[] {
-    const taken = this.#deferred;
-    this.#deferred = [];
-    for (let i = 0; i < taken.length; i++) this.#liveness.remove();
-    return taken;
+  #stream(fd: number, interest: number, options: StreamOptions = {}): EventStream {
+    checkWatchOptions(interest, { ...options, mode: 'oneshot' });
+    if (interest === 0) throw outOfRange('interest', 'something to wait for', interest);
+    const settings = { ...settingsOf(options), mode: 'oneshot' as const };
+    return new EventStream(interest, options.signal, (callback, onClose) =>
+      this.#watch(fd, 0, callback, { ...settings, onClose }),
+    );
   }
 
-  #untilNextTimer(): number {
-    const next = this.#timers.peek();
-    return next === undefined ? NEVER : Math.max(0, next.deadline - this.#clock.now());
+  #timer(callback: TimerCallback, settings: TimerSettings): Timer {
+    this.#ensureAttached();
+    return new Timer(this.#loop, callback, settings);
   }
 
-  // Inside Node's loop.
+  #hook(kind: HookKind, callback: HookCallback, options: HookOptions): Hook {
+    this.#assertOpen();
+    checkFunction('callback', callback);
+    checkAbortOptions(options);
+    this.#ensureAttached();
+    return new Hook(this.#loop, kind, this.#loop.hooks[kind], callback, options.signal);
+  }
 
   #ensureAttached(): void {
-    if (this.mode === 'blocking' || this.#attachment !== undefined) return;
-    const attachment = this.poller.attach(() => this.#onReady(), this.#driverName);
-    this.#attachment = attachment;
-    attachment.keepAlive(this.#liveness.alive);
-    // Not armed at once: what this tick registers after the first watcher is then in the first
-    // snapshot of a primitive that works on snapshots.
+    if (this.mode === 'blocking' || this.#attached !== undefined) return;
+    this.#attached = new AttachedLoop(this.poller, this.#driverName, this.#loop);
+    this.#loop.listener = this.#attached;
+    if (this.#stopped) this.#attached.suspend();
+  }
+
+  #onLiveness(alive: boolean): void {
+    this.#attached?.keepAlive(alive);
+    if (alive || this.#run === undefined) return;
+    // What runs now may start something new.
     queueMicrotask(() => {
-      if (this.#attachment === attachment) this.#arm();
+      if (!this.alive) this.#endRun();
     });
   }
 
-  #onReady(): void {
-    const attachment = this.#attachment;
-    if (attachment === undefined) return;
-    this.#armedUntil = undefined;
-    try {
-      this.#turn(() => attachment.harvest());
-    } finally {
-      if (!this.#closed) {
-        this.#armFairly();
-        this.#scheduleDeferred();
-      }
-    }
+  #start(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#loop.runner.halted = false;
+    this.#attached?.resume();
   }
 
-  /**
-   * Arms, but lets Node's loop go round after so many batches, or so long a time, of ours. Under
-   * load a threadsafe function is dispatched up to a thousand times in a row before Node's own
-   * sockets and timers get their turn (node_api.cc, kMaxIterationCount). libuv calls once per round.
-   */
-  #armFairly(): void {
-    if (this.#driverName === 'uv') {
-      this.#arm();
-      return;
-    }
-    if (this.#batches === 0) {
-      this.#batchesSince = performance.now();
-      setImmediate(() => {
-        this.#batches = 0;
-      }).unref();
-    }
-    this.#batches++;
-    const long = performance.now() - this.#batchesSince > LONGEST_STREAK_MS;
-    if (this.#batches < MOST_BATCHES && !long) {
-      this.#arm();
-      return;
-    }
-    this.#roundTrip = setImmediate(() => {
-      this.#batches = 0;
-      if (!this.#closed) this.#arm();
-    });
-    if (!this.#liveness.alive) this.#roundTrip.unref();
+  #stop(): void {
+    this.#stopped = true;
+    this.#loop.runner.halted = true;
+    this.#attached?.suspend();
+    this.#endRun();
   }
 
-  #arm(): void {
-    const timeout = this.#untilNextTimer();
-    this.#armedUntil = this.#clock.now() + timeout;
-    this.#attachment?.arm(timeout);
+  #endRun(): void {
+    this.#run?.resolve();
+    this.#run = undefined;
   }
+}
 
-  /** After a timer was set: a wait that would end too late ends sooner. */
-  #retime(): void {
-    const next = this.#timers.peek();
-    if (this.#armedUntil === undefined || next === undefined) return;
-    if (next.deadline >= this.#armedUntil) return;
-    this.#armedUntil = next.deadline;
-    this.#attachment?.retime(this.#untilNextTimer());
-  }
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-  /** Deferred calls do not wait for the driver: Node's next turn is ours too. */
-  #scheduleDeferred(): void {
-    if (this.mode === 'blocking' || this.#turning || this.#immediate !== undefined) return;
-    if (this.#deferred.length === 0) return;
-    this.#immediate = setImmediate(() => {
-      this.#immediate = undefined;
-      if (!this.#closed) this.#turn(() => 0);
-      if (!this.#closed) this.#scheduleDeferred();
-    });
-  }
+function settingsOf(options: WatchOptions): WatcherSettings {
+  return {
+    mode: options.mode ?? 'level',
+    exclusive: options.exclusive ?? false,
+    priority: options.priority ?? 0,
+    timeoutMs: options.timeoutMs,
+    alwaysReady: options.alwaysReady ?? false,
+    signal: options.signal,
+  };
 }
 
 function chooseDriver(poller: Poller, options: ReactorOptions): DriverName {

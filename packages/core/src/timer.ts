@@ -1,73 +1,87 @@
-// A timer of a reactor: once or repeating, sub-millisecond, never early.
-import { AsyncResource } from 'node:async_hooks';
-import { Hold, type Liveness } from './liveness.js';
-import type { Deadline, TimerQueue } from './timer-queue.js';
+// A timer of a reactor: once or repeating, or at a time of the wall clock; to fractions of a
+// millisecond, and never early.
+import { wallNow } from './clock.js';
+import { invalidType, outOfRange } from './errors.js';
+import { Handle } from './handle.js';
+import type { Loop, Timed } from './loop.js';
+import type { WheelItem } from './timer-wheel.js';
+import { checkTimeout } from './validate.js';
 
 export type TimerCallback = (timer: Timer) => void;
 
-export class Timer implements Deadline {
+/** What the reactor has checked. `wall` counts from 1970, `delay` from now; milliseconds. */
+export type TimerSettings = { readonly signal?: AbortSignal | undefined } & (
+  | { readonly wall: number }
+  | { readonly delay: number; readonly repeats: boolean }
+);
+
+/** A wall-clock timer looks at the wall clock this often: so soon is a jump of it noticed. */
+const WALL_STEP_MS = 1000;
+
+export class Timer extends Handle implements Timed {
+  // The wheel's own.
   /** @internal */
-  deadline: number;
+  deadline = 0;
   /** @internal */
   order = 0;
   /** @internal */
-  place = -1;
-  /** Milliseconds between two calls of a repeating timer; undefined for one that fires once. */
-  readonly repeat: number | undefined;
-  readonly #queue: TimerQueue<Timer>;
+  slot = -1;
+  /** @internal */
+  next: WheelItem | undefined = undefined;
+  /** @internal */
+  previous: WheelItem | undefined = undefined;
+
   readonly #callback: TimerCallback;
-  readonly #resource: AsyncResource;
-  readonly #hold: Hold;
-  #closed = false;
+  readonly #repeats: boolean;
+  #wall: number | undefined;
+  #delay: number;
 
-  /** Made by `reactor.timer`. */
-  constructor(
-    queue: TimerQueue<Timer>,
-    liveness: Liveness,
-    deadline: number,
-    repeat: number | undefined,
-    callback: TimerCallback,
-  ) {
-    this.#queue = queue;
-    this.deadline = deadline;
-    this.repeat = repeat;
+  /** @internal Made by `reactor.timer` and `reactor.at`. */
+  constructor(loop: Loop, callback: TimerCallback, settings: TimerSettings) {
+    super(loop, 'POLLUXTIMER', settings.signal);
     this.#callback = callback;
-    this.#hold = new Hold(liveness);
-    this.#hold.active = true;
-    this.#resource = new AsyncResource('POLLUXTIMER', { requireManualDestroy: true });
-    queue.insert(this);
+    this.#wall = 'wall' in settings ? settings.wall : undefined;
+    this.#delay = 'wall' in settings ? 0 : settings.delay;
+    this.#repeats = 'wall' in settings ? false : settings.repeats;
+    this.#start();
   }
 
-  /** True once it has fired for the last time or was closed. */
-  get closed(): boolean {
-    return this.#closed;
+  /** Milliseconds between two calls of a repeating timer; undefined for one that fires once. */
+  get repeat(): number | undefined {
+    return this.#repeats ? this.#delay : undefined;
   }
 
-  /** Idempotent. From here on there are no calls. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#queue.remove(this);
-    this.#hold.active = false;
-    this.#resource.emitDestroy();
+  /** Milliseconds until the next call, 0 if it is due, Infinity if none is to come. */
+  get remaining(): number {
+    if (!this.active) return Number.POSITIVE_INFINITY;
+    const { clock } = this.loop;
+    if (this.#wall !== undefined) return Math.max(0, this.#wall - wallNow(clock));
+    return Math.max(0, this.deadline - clock.now());
   }
 
-  [Symbol.dispose](): void {
-    this.close();
+  /** @internal */
+  get label(): string {
+    if (this.#wall !== undefined) return 'a wall-clock timer';
+    return `a timer of ${this.#delay} ms${this.#repeats ? ', repeating' : ''}`;
   }
 
-  /** Whether it keeps the process alive; it does, unless `unref` was called. */
-  hasRef(): boolean {
-    return this.#hold.refd;
+  /** @internal */
+  get waiting(): boolean {
+    return this.active && this.slot < 0;
   }
 
-  ref(): this {
-    if (!this.#closed) this.#hold.refd = true;
-    return this;
-  }
-
-  unref(): this {
-    if (!this.#closed) this.#hold.refd = false;
+  /**
+   * Starts anew from now, with another delay if one is given; also after it has fired. A repeating
+   * timer keeps the new delay as its interval; a wall-clock timer becomes one that counts from now,
+   * and must be given a delay.
+   */
+  again(delayMs: number | undefined = this.#wall === undefined ? this.#delay : undefined): this {
+    this.assertOpen();
+    const delay = checkDelay(delayMs, this.#repeats);
+    this.loop.wheel.remove(this);
+    this.#wall = undefined;
+    this.#delay = delay;
+    this.#start();
     return this;
   }
 
@@ -76,16 +90,50 @@ export class Timer implements Deadline {
    * that lies after `now`. Times missed in a stall are missed, not made up for in a burst.
    */
   fire(now: number): void {
-    this.#queue.remove(this);
-    if (this.repeat === undefined) {
-      this.close();
-    } else {
-      const late = now - this.deadline;
-      const onGrid = this.deadline + this.repeat * (Math.floor(late / this.repeat) + 1);
-      // Rounding, and intervals so tiny that the quotient is not finite.
-      this.deadline = onGrid > now && onGrid < Infinity ? onGrid : now + this.repeat;
-      this.#queue.insert(this);
+    if (this.#wall !== undefined && wallNow(this.loop.clock) < this.#wall) {
+      this.#start();
+      return;
     }
-    this.#resource.runInAsyncScope(this.#callback, undefined, this);
+    if (this.#repeats) {
+      const late = now - this.deadline;
+      const onGrid = this.deadline + this.#delay * (Math.floor(late / this.#delay) + 1);
+      // Rounding, and intervals so tiny that the quotient is not finite.
+      this.deadline = onGrid > now && onGrid < Infinity ? onGrid : now + this.#delay;
+      this.loop.wheel.insert(this);
+    } else {
+      this.setActive(false);
+    }
+    this.invoke(this.#callback, this);
   }
+
+  /** @internal */
+  abandon(): void {
+    this.close();
+  }
+
+  protected release(): void {
+    this.loop.wheel.remove(this);
+  }
+
+  #start(): void {
+    const { clock, wheel } = this.loop;
+    const delay =
+      this.#wall === undefined
+        ? this.#delay
+        : Math.min(Math.max(0, this.#wall - wallNow(clock)), WALL_STEP_MS);
+    this.deadline = clock.now() + delay;
+    wheel.insert(this);
+    this.setActive(true);
+    this.loop.retime();
+  }
+}
+
+/** Milliseconds until a call; a repeating timer needs some between two of them. */
+export function checkDelay(delayMs: unknown, repeats: boolean): number {
+  if (typeof delayMs !== 'number') throw invalidType('delayMs', 'of type number', delayMs);
+  const delay = checkTimeout('delayMs', delayMs);
+  if (repeats && !(delay > 0 && delay < Number.POSITIVE_INFINITY)) {
+    throw outOfRange('delayMs', '> 0 and finite for a repeating timer', delayMs);
+  }
+  return delay;
 }

@@ -61,6 +61,18 @@ export function checkTimeout(name: string, value: unknown): number {
   return value;
 }
 
+/** A number above 0, Infinity included; may be left out. */
+export function checkPositive(name: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!(value > 0)) throw outOfRange(name, '> 0', value);
+}
+
+export function checkSignalOption(value: unknown): void {
+  if (value === undefined || value instanceof AbortSignal) return;
+  throw invalidType('options.signal', 'an AbortSignal', value);
+}
+
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
 }

@@ -4,21 +4,32 @@
 // (edge shares a descriptor only with edge); the kernel's oneshot if a single watcher asks for it;
 // else level, and a oneshot beside others is disarmed here. A change is first tried on the poller
 // and only then recorded, so a refusal leaves everything as it was.
-import { PolluxError, type SystemError } from './errors.js';
+//
+// A descriptor may belong to a batch (batch.ts) instead. And one that the primitive refuses (EPERM:
+// a regular file in epoll) may be served as always ready, if its watchers ask for that: then it is
+// not in the poller, and each turn finds it ready.
+import type { Batch } from './batch.js';
+import { PolluxError, type SystemError, systemError } from './errors.js';
+import { Interest } from './interest.js';
 import type { Mode, Poller } from './poller.js';
 import type { Watcher } from './watcher.js';
 
-/** A descriptor with its watchers. `key` is its place in the table and its key in the poller. */
+/** A descriptor with its watchers, or of a batch. `key` is its place here and in the poller. */
 export interface WatchedFd {
   readonly fd: number;
   readonly key: number;
   /** Replaced, never changed in place: a dispatch under way keeps the list it began with. */
   watchers: readonly Watcher[];
+  /** The batch it belongs to instead, and the key it has there. */
+  readonly batch: Batch | undefined;
+  batchKey: number;
   /** What the poller was last told. */
   interest: number;
   mode: Mode;
   /** The kernel's oneshot has fired: the poller must be told again before it reports anew. */
   disarmed: boolean;
+  /** Not in the poller: always ready. */
+  readonly always: boolean;
 }
 
 interface Wanted {
@@ -27,48 +38,77 @@ interface Wanted {
   readonly exclusive: boolean;
 }
 
+/** Whose a new registration is. */
+interface Owner {
+  readonly watchers: readonly Watcher[];
+  readonly batch?: Batch;
+  readonly batchKey?: number;
+  readonly alwaysReady?: boolean;
+}
+
+const EEXIST = -17;
+const ENOENT = -2;
+
 export class WatchTable {
   readonly #poller: Poller;
   readonly #byFd = new Map<number, WatchedFd>();
   readonly #byKey: (WatchedFd | undefined)[] = [];
   readonly #freeKeys: number[] = [];
+  readonly #always = new Set<WatchedFd>();
 
   constructor(poller: Poller) {
     this.#poller = poller;
   }
 
-  get(key: number): WatchedFd | undefined {
-    return this.#byKey[key];
+  /** What the poller found on the descriptor with this key goes to whom it concerns. */
+  collect(key: number, found: number): void {
+    const entry = this.#byKey[key];
+    if (entry === undefined) return;
+    if (entry.batch !== undefined) entry.batch.collect(entry.fd, entry.batchKey, found);
+    else for (const watcher of entry.watchers) watcher.collect(found);
+  }
+
+  /** The same for what is ready without asking the poller. */
+  collectAlwaysReady(): void {
+    for (const { watchers } of this.#always) {
+      for (const watcher of watchers) watcher.collect(Interest.readable | Interest.writable);
+    }
+  }
+
+  /** Whether there is such a thing. */
+  get hasAlwaysReady(): boolean {
+    for (const { interest } of this.#always) if (interest !== 0) return true;
+    return false;
+  }
+
+  entries(): Iterable<WatchedFd> {
+    return this.#byFd.values();
   }
 
   *watchers(): Generator<Watcher> {
     for (const entry of this.#byFd.values()) yield* entry.watchers;
   }
 
-  /** Registers a new watcher. */
-  insert(watcher: Watcher): void {
+  // Watchers.
+
+  /** Registers a new watcher, wanting `interest`. */
+  insert(watcher: Watcher, interest: number): void {
     const entry = this.#byFd.get(watcher.fd);
-    if (entry !== undefined && this.#join(entry, watcher)) return;
-    const wanted = merge([watcher], watcher, watcher.interest);
-    const key = this.#freeKeys.pop() ?? this.#byKey.length;
-    try {
-      this.#poller.add(watcher.fd, wanted.interest, key, options(wanted));
-    } catch (error) {
-      this.#freeKey(key);
-      throw error;
-    }
-    const { fd } = watcher;
-    const { interest, mode } = wanted;
-    const added = { fd, key, watchers: [watcher], interest, mode, disarmed: false };
-    this.#byKey[key] = added;
-    this.#byFd.set(fd, added);
+    if (entry?.batch !== undefined) throw systemError(EEXIST, 'watch', { fd: watcher.fd });
+    if (entry !== undefined && this.#join(entry, watcher, interest)) return;
+    const { alwaysReady } = watcher;
+    this.#register(watcher.fd, merge([watcher], watcher, interest), {
+      watchers: [watcher],
+      alwaysReady,
+    });
   }
 
   /** Wants `interest` of an active watcher; throws, unchanged, what the system refuses. */
   change(watcher: Watcher, interest: number): void {
     const entry = this.#byFd.get(watcher.fd);
     if (entry === undefined) return;
-    this.#tell(entry, merge(entry.watchers, watcher, interest));
+    // Edge: told even if nothing changes, so that what is the case already is reported anew.
+    this.#tell(entry, merge(entry.watchers, watcher, interest), watcher.mode === 'edge');
   }
 
   /** After a watcher became inactive: less is wanted. A closed descriptor is no error here. */
@@ -76,7 +116,7 @@ export class WatchTable {
     const entry = this.#byFd.get(watcher.fd);
     if (entry === undefined) return;
     try {
-      this.#tell(entry, merge(entry.watchers, undefined, 0));
+      this.#tell(entry, merge(entry.watchers, undefined, 0), false);
     } catch (error) {
       if (!isGone(error) && !isClosed(error)) throw error;
       // Silent by now, but what the poller was last told is not what we want: say it next time.
@@ -84,11 +124,11 @@ export class WatchTable {
     }
   }
 
-  /** A oneshot watcher has been served. */
-  fired(watcher: Watcher): void {
+  /** A oneshot watcher has been served: by an event (the kernel disarmed it), or by its timeout. */
+  fired(watcher: Watcher, byEvent: boolean): void {
     const entry = this.#byFd.get(watcher.fd);
     if (entry === undefined) return;
-    if (entry.mode === 'oneshot') entry.disarmed = true;
+    if (byEvent && entry.mode === 'oneshot' && !entry.always) entry.disarmed = true;
     else this.settle(watcher);
   }
 
@@ -100,8 +140,67 @@ export class WatchTable {
     else this.#drop(entry);
   }
 
+  // Descriptors of a batch.
+
+  insertBatched(batch: Batch, fd: number, interest: number, batchKey: number): void {
+    this.#register(
+      fd,
+      { interest, mode: 'level', exclusive: false },
+      { watchers: [], batch, batchKey },
+    );
+  }
+
+  changeBatched(batch: Batch, fd: number, interest: number, batchKey: number): void {
+    const entry = this.#batched(batch, fd);
+    this.#poller.modify(fd, interest, entry.key, { mode: 'level' });
+    entry.batchKey = batchKey;
+    entry.interest = interest;
+  }
+
+  removeBatched(batch: Batch, fd: number): void {
+    this.#drop(this.#batched(batch, fd));
+  }
+
+  /** Forgets all descriptors of a batch. */
+  removeBatch(batch: Batch): void {
+    for (const entry of [...this.#byFd.values()]) if (entry.batch === batch) this.#drop(entry);
+  }
+
+  #batched(batch: Batch, fd: number): WatchedFd {
+    const entry = this.#byFd.get(fd);
+    if (entry?.batch !== batch) throw systemError(ENOENT, 'watch', { fd });
+    return entry;
+  }
+
+  // The registration.
+
+  #register(fd: number, wanted: Wanted, owner: Owner): void {
+    const old = this.#byFd.get(fd);
+    const key = this.#freeKeys.pop() ?? this.#byKey.length;
+    this.#byKey[key] = undefined;
+    let always = false;
+    try {
+      this.#poller.add(fd, wanted.interest, key, options(wanted));
+    } catch (error) {
+      always = owner.alwaysReady === true && (error as Partial<SystemError>).code === 'EPERM';
+      if (!always) {
+        this.#freeKeys.push(key);
+        throw error;
+      }
+    }
+    // It took a number that we knew: the old registration was of another file.
+    if (old !== undefined) this.#evict(old);
+    const { watchers, batch, batchKey = 0 } = owner;
+    const { interest, mode } = wanted;
+    const state = { interest, mode, disarmed: false, always };
+    const entry: WatchedFd = { fd, key, watchers, batch, batchKey, ...state };
+    this.#byKey[key] = entry;
+    this.#byFd.set(fd, entry);
+    if (always) this.#always.add(entry);
+  }
+
   /** One more watcher on a watched descriptor. False if its number was closed and reused. */
-  #join(entry: WatchedFd, watcher: Watcher): boolean {
+  #join(entry: WatchedFd, watcher: Watcher, interest: number): boolean {
     const others = entry.watchers;
     const edge = watcher.mode === 'edge';
     if (others.some((other) => (other.mode === 'edge') !== edge) && !this.#isStale(entry)) {
@@ -111,16 +210,21 @@ export class WatchTable {
       );
     }
     const watchers = [...others, watcher];
-    const wanted = merge(watchers, watcher, watcher.interest);
-    try {
-      // Told even if nothing changes: it is how the poller finds a reused number.
-      this.#poller.modify(entry.fd, wanted.interest, entry.key, options(wanted));
-    } catch (error) {
-      if (!isGone(error)) throw error;
-      // The old watchers' file is gone; if the number is free too, the add that follows says so.
-      for (const other of others) other.forget();
-      this.#drop(entry);
-      return false;
+    const wanted = merge(watchers, watcher, interest);
+    if (entry.always) {
+      // A probe that finds a reused number too: then the add that follows takes it.
+      if (this.#canWatch(entry.fd) || !watcher.alwaysReady) return false;
+    } else {
+      try {
+        // Told even if nothing changes: it is how the poller finds a reused number.
+        this.#poller.modify(entry.fd, wanted.interest, entry.key, options(wanted));
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        // The old watchers' file is gone; if the number is free too, the add that follows says so.
+        this.#drop(entry);
+        this.#closeAll(entry);
+        return false;
+      }
     }
     entry.watchers = watchers;
     entry.interest = wanted.interest;
@@ -143,19 +247,37 @@ export class WatchTable {
     }
   }
 
-  #tell(entry: WatchedFd, wanted: Wanted): void {
+  #canWatch(fd: number): boolean {
+    try {
+      return this.#poller.canWatch(fd);
+    } catch {
+      return true;
+    }
+  }
+
+  #tell(entry: WatchedFd, wanted: Wanted, anew: boolean): void {
     const { interest, mode } = wanted;
-    if (interest === 0 && (entry.interest === 0 || entry.disarmed)) return;
-    if (interest === entry.interest && mode === entry.mode && !entry.disarmed) return;
-    this.#poller.modify(entry.fd, interest, entry.key, options(wanted));
+    if (!entry.always) {
+      if (interest === 0 && (entry.interest === 0 || entry.disarmed)) return;
+      if (interest === entry.interest && mode === entry.mode && !entry.disarmed && !anew) return;
+      this.#poller.modify(entry.fd, interest, entry.key, options(wanted));
+    }
     entry.interest = interest;
     entry.mode = mode;
     entry.disarmed = false;
   }
 
+  /** Forgets an entry whose number names another file by now, and closes its watchers. */
+  #evict(entry: WatchedFd): void {
+    if (this.#byFd.get(entry.fd) === entry) this.#byFd.delete(entry.fd);
+    this.#forget(entry);
+    this.#closeAll(entry);
+  }
+
   #drop(entry: WatchedFd): void {
     this.#byFd.delete(entry.fd);
-    this.#freeKey(entry.key);
+    this.#forget(entry);
+    if (entry.always) return;
     try {
       this.#poller.delete(entry.fd);
     } catch (error) {
@@ -163,9 +285,16 @@ export class WatchTable {
     }
   }
 
-  #freeKey(key: number): void {
-    this.#byKey[key] = undefined;
-    this.#freeKeys.push(key);
+  #forget(entry: WatchedFd): void {
+    this.#always.delete(entry);
+    this.#byKey[entry.key] = undefined;
+    this.#freeKeys.push(entry.key);
+  }
+
+  /** Closes the watchers of an entry that is forgotten already. */
+  #closeAll(entry: WatchedFd): void {
+    for (const watcher of entry.watchers) watcher.close();
+    entry.batch?.forgotten(entry.fd);
   }
 }
 

@@ -1,44 +1,64 @@
 // A watcher: one callback for one interest in one descriptor. Several may share a descriptor; the
 // watch table (watch-table.ts) merges them into one registration.
-import { AsyncResource } from 'node:async_hooks';
-import { PolluxError } from './errors.js';
-import { Hold, type Liveness } from './liveness.js';
+import { channels } from './channels.js';
+import { Handle } from './handle.js';
+import { Inactivity } from './inactivity.js';
+import { Events, eventNames, eventsFor } from './interest.js';
+import type { Loop, Ready } from './loop.js';
 import type { Mode } from './poller.js';
 import { checkInterest } from './validate.js';
-import type { WatchTable } from './watch-table.js';
 
 /** Called with bits of `Events`. Spurious calls are possible: be ready for EAGAIN. */
 export type WatchCallback = (events: number, watcher: Watcher) => void;
 
-export class Watcher {
+/** What the reactor has checked. */
+export interface WatcherSettings {
+  readonly mode: Mode;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  readonly timeoutMs: number | undefined;
+  readonly alwaysReady: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Called once it is closed and the poller has forgotten it. */
+  readonly onClose?: (() => void) | undefined;
+}
+
+export class Watcher extends Handle implements Ready {
   readonly fd: number;
   readonly mode: Mode;
   readonly exclusive: boolean;
-  readonly #table: WatchTable;
+  /** 2 is served first, -2 last. */
+  readonly priority: number;
+  /** Whether a descriptor that the primitive refuses is served as always ready. */
+  readonly alwaysReady: boolean;
+  /** @internal */
+  queued = false;
   readonly #callback: WatchCallback;
-  readonly #resource: AsyncResource;
-  readonly #hold: Hold;
+  readonly #inactivity: Inactivity | undefined;
+  readonly #onClose: (() => void) | undefined;
   #interest: number;
-  #closed = false;
+  /** Found and not yet delivered. */
+  #pending = 0;
 
-  /** Made by `reactor.watch`. */
+  /** @internal Made by `reactor.watch`. */
   constructor(
-    table: WatchTable,
-    liveness: Liveness,
+    loop: Loop,
     fd: number,
     interest: number,
     callback: WatchCallback,
-    options: { mode: Mode; exclusive: boolean },
+    settings: WatcherSettings,
   ) {
-    this.#table = table;
+    super(loop, 'POLLUXWATCHER', settings.signal);
     this.fd = fd;
     this.#interest = interest;
     this.#callback = callback;
-    this.mode = options.mode;
-    this.exclusive = options.exclusive;
-    this.#hold = new Hold(liveness);
-    // The AsyncLocalStorage of each call is that of this moment.
-    this.#resource = new AsyncResource('POLLUXWATCHER', { requireManualDestroy: true });
+    this.mode = settings.mode;
+    this.exclusive = settings.exclusive;
+    this.priority = settings.priority;
+    this.alwaysReady = settings.alwaysReady;
+    this.#onClose = settings.onClose;
+    const { timeoutMs } = settings;
+    if (timeoutMs !== undefined) this.#inactivity = new Inactivity(loop, this, timeoutMs);
   }
 
   /** The bits of `Interest` it was last given. */
@@ -46,30 +66,35 @@ export class Watcher {
     return this.#interest;
   }
 
-  /** False while paused, after a oneshot has fired, and when closed. */
-  get active(): boolean {
-    return this.#hold.active;
+  /** Milliseconds without an event after which it is called with `Events.timeout`. */
+  get timeoutMs(): number | undefined {
+    return this.#inactivity?.ms;
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  /** @internal */
+  get label(): string {
+    return `a watcher of fd ${this.fd} (${eventNames(this.#interest).join(', ') || 'nothing'})`;
   }
 
-  /** Changes the interest, and resumes a paused watcher. Throws what the system refuses. */
+  /**
+   * Changes the interest, and resumes a paused watcher. What was found for the old interest alone
+   * is dropped. Throws what the system refuses.
+   */
   update(interest: number): void {
-    this.#assertOpen();
+    this.assertOpen();
     checkInterest(interest);
-    this.#table.change(this, interest);
+    this.loop.table.change(this, interest);
     this.#interest = interest;
-    this.#hold.active = true;
+    this.#pending = eventsFor(this.#pending, interest);
+    this.activate();
   }
 
-  /** No calls until `resume`; an event of this batch that was not delivered yet is dropped. */
+  /** No calls until `resume`; an event that was not delivered yet is dropped. */
   pause(): void {
-    this.#assertOpen();
+    this.assertOpen();
     if (!this.active) return;
-    this.#hold.active = false;
-    this.#table.settle(this);
+    this.#deactivate();
+    this.loop.table.settle(this);
   }
 
   /** Ends a pause, and arms a oneshot anew. Throws what the system refuses. */
@@ -77,55 +102,59 @@ export class Watcher {
     this.update(this.#interest);
   }
 
-  /** Idempotent. From here on there are no calls; the descriptor itself stays open. */
-  close(): void {
-    if (this.#closed) return;
-    this.forget();
-    this.#table.remove(this);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /** Whether it keeps the process alive while active; it does, unless `unref` was called. */
-  hasRef(): boolean {
-    return this.#hold.refd;
-  }
-
-  ref(): this {
-    if (!this.#closed) this.#hold.refd = true;
-    return this;
-  }
-
-  unref(): this {
-    if (!this.#closed) this.#hold.refd = false;
-    return this;
-  }
-
-  /** @internal The registration is made. */
+  /** @internal The registration is made, or made anew. */
   activate(): void {
-    this.#hold.active = true;
+    this.setActive(true);
+    this.#inactivity?.start();
   }
 
-  /** @internal Closes without telling the table: the table is telling us. */
-  forget(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#hold.active = false;
-    this.#resource.emitDestroy();
+  /** @internal The poller found this on our descriptor: what of it concerns us is queued. */
+  collect(found: number): void {
+    const concerns = eventsFor(found, this.#interest);
+    if (concerns === 0 || !this.active) return;
+    this.#pending |= concerns;
+    this.#inactivity?.touch();
+    this.loop.queue.push(this);
   }
 
-  /** @internal Calls back; a oneshot is paused first, so that it may resume itself. */
-  deliver(events: number): void {
+  /** @internal */
+  get wanted(): boolean {
+    return this.#pending !== 0;
+  }
+
+  /** @internal Calls back with what was found. */
+  fire(): void {
+    const events = this.#pending;
+    this.#pending = 0;
+    this.#call(events);
+  }
+
+  /** @internal */
+  timedOut(): void {
+    this.#call(Events.timeout);
+  }
+
+  /** A oneshot is paused first, so that it may resume itself. */
+  #call(events: number): void {
     if (this.mode === 'oneshot') {
-      this.#hold.active = false;
-      this.#table.fired(this);
+      this.#deactivate();
+      this.loop.table.fired(this, events !== Events.timeout);
     }
-    this.#resource.runInAsyncScope(this.#callback, undefined, events, this);
+    this.invoke(this.#callback, events, this);
   }
 
-  #assertOpen(): void {
-    if (this.#closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The watcher is closed');
+  protected release(): void {
+    this.#deactivate();
+    this.loop.table.remove(this);
+    if (channels.watcherClose.hasSubscribers) {
+      channels.watcherClose.publish({ reactor: this.loop.reactor, watcher: this });
+    }
+    this.#onClose?.();
+  }
+
+  #deactivate(): void {
+    this.setActive(false);
+    this.#pending = 0;
+    this.#inactivity?.stop();
   }
 }

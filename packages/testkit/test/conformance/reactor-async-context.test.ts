@@ -129,7 +129,10 @@ describe.each(cases)('$backend, $way', (row) => {
       };
       const closed = driven.reactor.watch(fd, readable, note);
       driven.reactor.watch(fd, readable, note); // closed by the reactor
-      driven.reactor.timer(0, note);
+      driven.reactor.timer(0, (timer) => {
+        note();
+        timer.close();
+      });
       driven.reactor.timer(60_000, note).close();
       driven.reactor.timer(60_000, note); // closed by the reactor
       driven.reactor.defer(() => {

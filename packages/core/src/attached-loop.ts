@@ -1,0 +1,166 @@
+// A reactor's turns inside Node's own loop: when to wait, for how long, and when to take a turn
+// without the driver because there is work already.
+import type { EventLoop, LoopEvents } from './event-loop.js';
+import type { Attachment, DriverName, Poller } from './poller.js';
+
+/** On a thread of its own, Node's loop goes round after so many batches in a row ... */
+const MOST_BATCHES = 16;
+/** ... or so many milliseconds. */
+const LONGEST_STREAK_MS = 5;
+
+export class AttachedLoop implements LoopEvents {
+  readonly #loop: EventLoop;
+  readonly #attachment: Attachment;
+  /** When the wait under way ends, on the reactor's clock; undefined while there is none. */
+  #armedUntil: number | undefined;
+  #armedSince = 0;
+  #immediate: NodeJS.Immediate | undefined;
+  /** Batches since Node's loop last went round, and when the first of them ended. */
+  #batches = 0;
+  #batchesSince = 0;
+  #roundTrip: NodeJS.Immediate | undefined;
+  #suspended = false;
+  /** A batch came while suspended. */
+  #arrived = false;
+  #closed = false;
+  /** Milliseconds spent waiting, on the reactor's clock. */
+  idleMs = 0;
+
+  constructor(poller: Poller, driver: DriverName, loop: EventLoop) {
+    this.#loop = loop;
+    this.#attachment = poller.attach(() => this.#onReady(), driver);
+    this.#attachment.keepAlive(loop.liveness.alive);
+    // Not armed at once: what this tick registers after the first watcher is then in the first
+    // snapshot of a primitive that works on snapshots.
+    queueMicrotask(() => this.#settle());
+  }
+
+  keepAlive(keep: boolean): void {
+    this.#attachment.keepAlive(keep && !this.#suspended);
+  }
+
+  /** A timer was set: a wait that would end too late ends sooner. */
+  retime(): void {
+    if (this.#armedUntil === undefined || this.#loop.turning || this.#suspended) return;
+    const timeout = this.#loop.untilNextTimer();
+    const until = this.#loop.clock.now() + timeout;
+    if (until >= this.#armedUntil) return;
+    this.#armedUntil = until;
+    this.#attachment.retime(timeout);
+  }
+
+  /** There is work: a turn in Node's next, without the driver. A wait under way goes on. */
+  soon(): void {
+    if (this.#loop.turning || this.#closed || this.#suspended) return;
+    if (this.#immediate !== undefined) return;
+    this.#immediate = setImmediate(() => {
+      this.#immediate = undefined;
+      this.#turn(nothing);
+    });
+    if (!this.#loop.liveness.alive) this.#immediate.unref();
+  }
+
+  /** No turns from here on, until `resume`. A batch that comes meanwhile waits. */
+  suspend(): void {
+    this.#suspended = true;
+    this.#attachment.keepAlive(false);
+    clearImmediate(this.#immediate);
+    this.#immediate = undefined;
+  }
+
+  resume(): void {
+    this.#suspended = false;
+    this.keepAlive(this.#loop.liveness.alive);
+    if (this.#arrived) {
+      this.#arrived = false;
+      setImmediate(() => this.#onReady());
+    } else {
+      this.#settle();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearImmediate(this.#immediate);
+    clearImmediate(this.#roundTrip);
+    this.#attachment.detach();
+  }
+
+  #onReady(): void {
+    if (this.#closed) return;
+    if (this.#suspended) {
+      this.#arrived = true;
+      return;
+    }
+    if (this.#armedUntil !== undefined) {
+      this.idleMs += this.#loop.clock.now() - this.#armedSince;
+      this.#armedUntil = undefined;
+    }
+    this.#turn(() => this.#attachment.harvest());
+  }
+
+  #turn(wait: () => number): void {
+    try {
+      this.#loop.turn(wait);
+    } finally {
+      this.#settle();
+    }
+  }
+
+  /** After a turn: wait for what comes, and see to what there is. */
+  #settle(): void {
+    if (this.#closed || this.#suspended) return;
+    this.#loop.prepare(this.#timeout());
+    if (this.#closed || this.#suspended) return;
+    if (this.#armedUntil !== undefined) this.retime();
+    else this.#armFairly();
+    if (this.#loop.hasWork) this.soon();
+  }
+
+  /** How long a wait may last. */
+  #timeout(): number {
+    return this.#loop.hasWork ? 0 : this.#loop.untilNextTimer();
+  }
+
+  /**
+   * Arms, but lets Node's loop go round after so many batches, or so long a time, of ours. Under
+   * load a threadsafe function is dispatched up to a thousand times in a row before Node's own
+   * sockets and timers get their turn (node_api.cc, kMaxIterationCount). libuv calls once per round.
+   */
+  #armFairly(): void {
+    if (this.#attachment.driver === 'uv') {
+      this.#arm();
+      return;
+    }
+    if (this.#roundTrip !== undefined) return;
+    if (this.#batches === 0) {
+      this.#batchesSince = performance.now();
+      setImmediate(() => {
+        this.#batches = 0;
+      }).unref();
+    }
+    this.#batches++;
+    const long = performance.now() - this.#batchesSince > LONGEST_STREAK_MS;
+    if (this.#batches < MOST_BATCHES && !long) {
+      this.#arm();
+      return;
+    }
+    this.#roundTrip = setImmediate(() => {
+      this.#roundTrip = undefined;
+      this.#batches = 0;
+      if (!this.#closed && !this.#suspended && this.#armedUntil === undefined) this.#arm();
+    });
+    if (!this.#loop.liveness.alive) this.#roundTrip.unref();
+  }
+
+  #arm(): void {
+    const timeout = this.#loop.untilNextTimer();
+    this.#armedSince = this.#loop.clock.now();
+    this.#armedUntil = this.#armedSince + timeout;
+    this.#attachment.arm(timeout);
+  }
+}
+
+function nothing(): number {
+  return 0;
+}

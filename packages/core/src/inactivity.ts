@@ -1,0 +1,78 @@
+// The inactivity timeout of a watcher. An event only notes the time; the wheel's item looks at that
+// note when it is due, and sets itself anew for the rest. So a busy connection costs the wheel
+// nothing, and ten thousand idle ones an item each.
+import type { Loop, Timed } from './loop.js';
+import type { WheelItem } from './timer-wheel.js';
+
+interface Watched {
+  readonly label: string;
+  readonly origin: string | undefined;
+  timedOut(): void;
+}
+
+export class Inactivity implements Timed {
+  readonly ms: number;
+  readonly #loop: Loop;
+  readonly #watched: Watched;
+  #last = 0;
+  #running = false;
+  deadline = 0;
+  order = 0;
+  slot = -1;
+  next: WheelItem | undefined = undefined;
+  previous: WheelItem | undefined = undefined;
+
+  constructor(loop: Loop, watched: Watched, ms: number) {
+    this.#loop = loop;
+    this.#watched = watched;
+    this.ms = ms;
+  }
+
+  get label(): string {
+    return this.#watched.label;
+  }
+
+  get origin(): string | undefined {
+    return this.#watched.origin;
+  }
+
+  get waiting(): boolean {
+    return this.#running && this.slot < 0;
+  }
+
+  /** There was activity in this turn. */
+  touch(): void {
+    this.#last = this.#loop.now;
+  }
+
+  /** The time begins anew; it is left in the wheel, too early, if it is there. */
+  start(): void {
+    this.#last = this.#loop.clock.now();
+    this.#running = true;
+    if (this.slot < 0) this.#set();
+  }
+
+  abandon(): void {
+    this.stop();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#loop.wheel.remove(this);
+  }
+
+  fire(now: number): void {
+    if (this.#last + this.ms > now) {
+      this.#set();
+      return;
+    }
+    this.start();
+    this.#watched.timedOut();
+  }
+
+  #set(): void {
+    this.deadline = this.#last + this.ms;
+    this.#loop.wheel.insert(this);
+    this.#loop.retime();
+  }
+}

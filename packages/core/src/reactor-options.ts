@@ -1,0 +1,147 @@
+// The options of a reactor and of what it hands out, and their checks.
+import type { Clock } from './clock.js';
+import { invalidType } from './errors.js';
+import type { Budget } from './event-loop.js';
+import type { DriverName, Mode, Poller } from './poller.js';
+import { MAX_PRIORITY, MIN_PRIORITY } from './ready-queue.js';
+import type { SelectionOptions } from './selection.js';
+import {
+  checkBoolean,
+  checkExclusive,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkPositive,
+  checkSignalOption,
+} from './validate.js';
+
+export interface ReactorOptions extends SelectionOptions {
+  /** An open poller to use; the caller closes it. Left out: one is selected, and closed with us. */
+  poller?: Poller;
+  /**
+   * `'attached'` (default): callbacks run inside Node's own loop. `'blocking'`: they run in `turn`
+   * and `runSync`, which own the thread; for workers and tools.
+   */
+  mode?: 'attached' | 'blocking';
+  /**
+   * How an attached reactor waits; the best of `poller.drivers` if left out. POLLUX_DRIVER says it
+   * for code that does not.
+   */
+  driver?: DriverName;
+  /** Where the time comes from; for tests with a clock of their own. */
+  clock?: Clock;
+  /** What one turn may spend on watchers, so that a flood does not starve timers and the rest. */
+  budget?: Budget;
+  /**
+   * Callbacks that take so many milliseconds are reported, with the place where their watcher or
+   * timer was made. Keeping that place costs some microseconds for each that is made. Off if left
+   * out.
+   */
+  slowCallbackMs?: number;
+}
+
+interface AbortOptions {
+  /** Closes it when aborted. One that is aborted already is thrown (its `reason`). */
+  signal?: AbortSignal;
+}
+
+export interface StreamOptions extends AbortOptions {
+  /** See WatchOptions. */
+  priority?: number;
+  /** See WatchOptions. */
+  timeoutMs?: number;
+  /** See WatchOptions. */
+  alwaysReady?: boolean;
+}
+
+export interface WatchOptions extends AbortOptions {
+  mode?: Mode;
+  /** EPOLLEXCLUSIVE; see RegistrationOptions. */
+  exclusive?: boolean;
+  /** From 2, served first, to -2, served last, among what is ready in the same turn; 0. */
+  priority?: number;
+  /** Calls back with `Events.timeout` after so many milliseconds without an event, repeatedly. */
+  timeoutMs?: number;
+  /**
+   * Serves a descriptor that the primitive cannot watch, because it never blocks (a regular file in
+   * epoll: EPERM), as ready in each turn.
+   */
+  alwaysReady?: boolean;
+}
+
+export interface TimerOptions extends AbortOptions {
+  /** Call again after each `delayMs`, which must be above 0. */
+  repeat?: boolean;
+}
+
+export type HookOptions = AbortOptions;
+export type DeadlineOptions = AbortOptions;
+
+export interface BatchOptions extends AbortOptions {
+  /** See WatchOptions. */
+  priority?: number;
+}
+
+export type SignalOptions = BatchOptions;
+
+export interface ChildOptions extends AbortOptions {
+  /**
+   * Takes the exit status, as waitpid(2) does, so that no zombie is left. Only for children that
+   * nobody else reaps: Node does it for those of node:child_process.
+   */
+  reap?: boolean;
+}
+
+export function checkReactorOptions(options: ReactorOptions): void {
+  checkOptions('options', options);
+  checkOneOf('options.mode', options.mode, ['attached', 'blocking']);
+  if (options.clock !== undefined && typeof options.clock?.now !== 'function') {
+    throw invalidType('options.clock', 'a Clock', options.clock);
+  }
+  if (options.poller !== undefined && typeof options.poller?.attach !== 'function') {
+    throw invalidType('options.poller', 'a Poller', options.poller);
+  }
+  checkOptions('options.budget', options.budget);
+  checkPositive('options.budget.callbacks', options.budget?.callbacks);
+  checkPositive('options.budget.timeMs', options.budget?.timeMs);
+  checkPositive('options.slowCallbackMs', options.slowCallbackMs);
+}
+
+export function checkWatchOptions(interest: number, options: WatchOptions): void {
+  checkOptions('options', options);
+  checkOneOf('options.mode', options.mode, ['level', 'oneshot', 'edge']);
+  checkBoolean('options.exclusive', options.exclusive);
+  checkExclusive(interest, options);
+  checkPriority(options.priority);
+  checkPositive('options.timeoutMs', options.timeoutMs);
+  checkBoolean('options.alwaysReady', options.alwaysReady);
+  if (options.alwaysReady) {
+    checkOneOf('options.mode', options.mode, ['level', 'oneshot']);
+  }
+  checkSignalOption(options.signal);
+}
+
+export function checkTimerOptions(options: TimerOptions): void {
+  checkAbortOptions(options);
+  checkBoolean('options.repeat', options.repeat);
+}
+
+export function checkBatchOptions(options: BatchOptions): void {
+  checkAbortOptions(options);
+  checkPriority(options.priority);
+}
+
+export function checkChildOptions(options: ChildOptions): void {
+  checkAbortOptions(options);
+  checkBoolean('options.reap', options.reap);
+}
+
+export function checkAbortOptions(options: AbortOptions): void {
+  checkOptions('options', options);
+  checkSignalOption(options.signal);
+}
+
+function checkPriority(priority: unknown): void {
+  if (priority === undefined) return;
+  checkInteger('options.priority', priority, MIN_PRIORITY, MAX_PRIORITY);
+}

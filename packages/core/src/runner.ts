@@ -1,0 +1,88 @@
+// Runs callbacks, one after the other, the way Node would: what one has queued (nextTicks, promises)
+// runs before the next, and what one throws is reported and costs the others nothing. It also keeps
+// the time each took.
+import { channels } from './channels.js';
+import type { Clock } from './clock.js';
+import type { Host } from './host.js';
+import type { Runnable } from './loop.js';
+
+export class Runner {
+  readonly #host: Host;
+  readonly #clock: Clock;
+  readonly #slowMs: number;
+  readonly #reactor: object;
+  #mark = 0;
+  /** How many ran in this turn. */
+  called = 0;
+  /** No callback runs while this is so: the reactor was closed, or stopped. */
+  halted = false;
+  /** Callbacks since the reactor was made. */
+  total = 0;
+  /** The longest of them, in milliseconds. */
+  longestMs = 0;
+
+  constructor(host: Host, clock: Clock, slowMs: number, reactor: object) {
+    this.#host = host;
+    this.#clock = clock;
+    this.#slowMs = slowMs;
+    this.#reactor = reactor;
+  }
+
+  /** When the last callback of this turn ended, or the turn began. */
+  get mark(): number {
+    return this.#mark;
+  }
+
+  begin(now: number): void {
+    this.called = 0;
+    this.#mark = now;
+  }
+
+  /** The end of a turn that nobody else will drain after. */
+  end(drain: boolean): void {
+    if (drain && this.called > 0) this.#host.drain();
+  }
+
+  /** To be called before deciding on the next callback: what the last one queued may change it. */
+  between(): void {
+    if (this.called > 0) this.#host.drain();
+  }
+
+  /** Calls back, unless halted. */
+  run(item: Runnable, argument: number): void {
+    if (this.halted) return;
+    this.called++;
+    this.total++;
+    try {
+      item.fire(argument);
+    } catch (error) {
+      this.#host.report(error);
+    }
+    // From the end of the one before: the ticks in between are a callback's cost too.
+    const now = this.#clock.now();
+    const took = now - this.#mark;
+    this.#mark = now;
+    if (took > this.longestMs) this.longestMs = took;
+    if (took >= this.#slowMs) this.#reportSlow(item, took);
+  }
+
+  /** For a callback inside a callback: drained before, and what it throws is reported. */
+  nested(callback: () => void): void {
+    this.#host.drain();
+    if (this.halted) return;
+    try {
+      callback();
+    } catch (error) {
+      this.#host.report(error);
+    }
+  }
+
+  #reportSlow({ label, origin }: Runnable, tookMs: number): void {
+    channels.slowCallback.publish({ reactor: this.#reactor, label, tookMs, origin });
+    const made = origin === undefined ? '' : `, made ${origin}`;
+    process.emitWarning(`The callback of ${label} took ${tookMs.toFixed(1)} ms${made}`, {
+      type: 'PolluxWarning',
+      code: 'POLLUX_SLOW_CALLBACK',
+    });
+  }
+}

@@ -1,0 +1,119 @@
+// Signals as callbacks of a reactor, on top of Node's own handling: one process listener per signal,
+// however many watchers and reactors there are. What Node does for a listener of process.on it does
+// for these too (SIGINT and SIGTERM no longer end the process), and undoes when the last is closed.
+import { constants } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import { invalidType, invalidValue, PolluxError } from './errors.js';
+import { Handle } from './handle.js';
+import type { Loop, Ready } from './loop.js';
+
+export type SignalCallback = (signal: NodeJS.Signals, watcher: SignalWatcher) => void;
+
+/** Those of this thread, by signal. */
+const watched = new Map<NodeJS.Signals, Set<SignalWatcher>>();
+
+export class SignalWatcher extends Handle implements Ready {
+  readonly name: NodeJS.Signals;
+  readonly priority: number;
+  /** @internal */
+  queued = false;
+  readonly #callback: SignalCallback;
+  #arrived = false;
+
+  /** @internal Made by `reactor.signal`. */
+  constructor(
+    loop: Loop,
+    name: NodeJS.Signals,
+    callback: SignalCallback,
+    settings: { priority: number; signal: AbortSignal | undefined },
+  ) {
+    super(loop, 'POLLUXSIGNAL', settings.signal);
+    this.name = name;
+    this.#callback = callback;
+    this.priority = settings.priority;
+    // As with process.on: a signal that may come is no reason to stay.
+    this.unref();
+    try {
+      listen(this);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    loop.handles.add(this);
+    this.setActive(true);
+  }
+
+  /** @internal */
+  get label(): string {
+    return `a watcher of ${this.name}`;
+  }
+
+  /** @internal */
+  get wanted(): boolean {
+    return this.#arrived && !this.closed;
+  }
+
+  /** @internal The signal came; twice before it is served is once, as in the kernel. */
+  raise(): void {
+    this.#arrived = true;
+    this.loop.queue.push(this);
+    this.loop.soon();
+  }
+
+  /** @internal */
+  fire(): void {
+    this.#arrived = false;
+    this.invoke(this.#callback, this.name, this);
+  }
+
+  protected release(): void {
+    this.loop.handles.delete(this);
+    unlisten(this);
+  }
+}
+
+/** A signal that exists and can be caught, in a thread and a mode that can see it. */
+export function checkSignal(name: unknown, mode: 'attached' | 'blocking'): void {
+  if (typeof name !== 'string') throw invalidType('name', 'of type string', name);
+  if (!(name in constants.signals)) throw invalidValue('name', 'the name of a signal', name);
+  if (name === 'SIGKILL' || name === 'SIGSTOP') {
+    throw invalidValue('name', 'a signal that can be caught', name);
+  }
+  if (!isMainThread) {
+    throw new PolluxError(
+      'ERR_POLLUX_UNSUPPORTED',
+      "Signals are the main thread's: Node does not hand them to workers",
+    );
+  }
+  if (mode === 'blocking') {
+    throw new PolluxError(
+      'ERR_POLLUX_UNSUPPORTED',
+      "A blocking reactor keeps Node's loop, which handles signals, from running; " +
+        'use an attached one, or watch a signalfd',
+    );
+  }
+}
+
+function listen(watcher: SignalWatcher): void {
+  const { name } = watcher;
+  const known = watched.get(name);
+  if (known !== undefined) {
+    known.add(watcher);
+    return;
+  }
+  // Throws EINVAL for what the system does not let be caught.
+  process.on(name, onSignal);
+  watched.set(name, new Set([watcher]));
+}
+
+function unlisten(watcher: SignalWatcher): void {
+  const watchers = watched.get(watcher.name);
+  watchers?.delete(watcher);
+  if (watchers?.size !== 0) return;
+  watched.delete(watcher.name);
+  process.removeListener(watcher.name, onSignal);
+}
+
+function onSignal(name: NodeJS.Signals): void {
+  for (const watcher of watched.get(name) ?? []) watcher.raise();
+}
