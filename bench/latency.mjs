@@ -4,9 +4,10 @@
 //
 // Variants take turns within each round, so that what else the machine does falls on all alike. The
 // writer stamps each message with CLOCK_MONOTONIC; the reader subtracts. Microseconds; medians over
-// the rounds.
+// the rounds. The npm package epoll takes part where the working directory has it installed.
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,9 +27,10 @@ const timer = setInterval(() => {
   if (--left === 0) clearInterval(timer);
 }, 2);`;
 
-function reactorVariant(backend, mode) {
+function reactorVariant(backend, driver) {
+  const mode = driver === undefined ? 'blocking' : 'attached';
   return (fd, onStamp, done) => {
-    const reactor = new Reactor({ backend, mode });
+    const reactor = new Reactor({ backend, mode, ...(driver && { driver }) });
     const buffer = Buffer.alloc(STAMP);
     let left = samples;
     reactor.watch(fd, Interest.readable, () => {
@@ -62,12 +64,36 @@ function socketVariant(fd, onStamp, done) {
   });
 }
 
+function peerVariant({ Epoll }) {
+  return (fd, onStamp, done) => {
+    const buffer = Buffer.alloc(STAMP);
+    let left = samples;
+    const poller = new Epoll(() => {
+      readSync(fd, buffer);
+      onStamp(buffer.readBigUInt64LE());
+      if (--left === 0) {
+        poller.remove(fd).close();
+        done();
+      }
+    });
+    poller.add(fd, Epoll.EPOLLIN);
+  };
+}
+
+let peer;
+try {
+  peer = createRequire(`${process.cwd()}/`)('epoll');
+} catch {
+  console.log('the npm package epoll is not installed here');
+}
 const variants = {
   'net.Socket': socketVariant,
-  'epoll, blocking': reactorVariant('epoll', 'blocking'),
-  'epoll, thread': reactorVariant('epoll', 'attached'),
-  'select, blocking': reactorVariant('select', 'blocking'),
-  'select, thread': reactorVariant('select', 'attached'),
+  'epoll, blocking': reactorVariant('epoll'),
+  'epoll, uv': reactorVariant('epoll', 'uv'),
+  'epoll, thread': reactorVariant('epoll', 'thread'),
+  'select, blocking': reactorVariant('select'),
+  'select, thread': reactorVariant('select', 'thread'),
+  ...(peer && { 'npm epoll': peerVariant(peer) }),
 };
 
 async function measure(variant) {

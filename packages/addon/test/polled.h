@@ -1,4 +1,5 @@
-// What the polled themes share: an engine that ppoll(2) waits for, as libuv's loop does, and a ghost.
+// What the polled themes share: an engine that ppoll(2) waits for, as libuv's loop does, and a
+// ghost.
 #pragma once
 
 #include <errno.h>

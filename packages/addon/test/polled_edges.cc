@@ -1,5 +1,6 @@
-// Polled, to its edges: refusals, no means, the set made anew, one way to be attached after another,
-// Close at any moment. That a poller refuses to wait meanwhile is its own affair, not the engine's.
+// Polled, to its edges: refusals, no means, the set made anew, one way to be attached after
+// another, Close at any moment. That a poller refuses to wait meanwhile is its own affair, not the
+// engine's.
 #include <sys/epoll.h>
 
 #include "polled.h"

@@ -17,6 +17,7 @@ import {
   type CapabilityName,
   type NativeBinding,
 } from './backend.js';
+import { channels } from './channels.js';
 import { invalidType, PolluxError } from './errors.js';
 import type { DriverName, Poller, Waker } from './poller.js';
 import { SystemPoller } from './system-poller.js';
@@ -106,6 +107,14 @@ export interface Selection {
 }
 
 const require = createRequire(import.meta.url);
+const UNAVAILABLE: ReadonlySet<ReasonCode> = new Set([
+  'package-missing',
+  'prebuild-missing',
+  'addons-forbidden',
+  'load-failed',
+  'kernel',
+]);
+let warned = false;
 const loaded = new Map<string, { module: BackendModule; binding: NativeBinding }>();
 
 /** Opens the best poller there is. Throws ERR_POLLUX_NO_BACKEND, which lists every candidate. */
@@ -130,6 +139,10 @@ export function createPoller(options?: SelectionOptions): Poller {
     candidates.push(tried.candidate);
   }
   if (poller === undefined) throw noBackend(candidates, wishes);
+  warnOfFallback(poller.backend, candidates);
+  if (channels.pollerCreate.hasSubscribers) {
+    channels.pollerCreate.publish({ backend: poller.backend, candidates });
+  }
   if (process.env.POLLUX_SHOW_BACKEND) process.stderr.write(`pollux: using ${poller.backend}\n`);
   return poller;
 }
@@ -322,6 +335,19 @@ function firstLine(text: string): string {
 
 function brokenReason(error: unknown): Reason {
   return { code: 'kernel', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Something better should be there on this system, and cannot be had: worth a word, once. */
+function warnOfFallback(chosen: string, candidates: readonly Candidate[]): void {
+  if (warned) return;
+  const lost = candidates.find(({ reason }) => reason && UNAVAILABLE.has(reason.code));
+  if (lost === undefined) return;
+  warned = true;
+  process.emitWarning(`${lost.backend} cannot be used here, ${chosen} is used instead`, {
+    type: 'PolluxWarning',
+    code: 'POLLUX_FALLBACK',
+    detail: `${lost.reason?.code}: ${lost.reason?.message}`,
+  });
 }
 
 function noBackend(candidates: readonly Candidate[], wishes: Wishes): PolluxError {

@@ -64,9 +64,10 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
   });
 }
 
-/** Runs a module given as text, which prints one JSON value, and parses that. */
+/** Runs a module given as text, which prints one JSON value, and parses that. No warnings. */
 export async function evaluate(text: string, options: RunOptions = {}): Promise<unknown> {
-  const ended = await runNode(['--input-type=module', '--eval', text], options);
+  const env = { ...options.env, NODE_NO_WARNINGS: '1' };
+  const ended = await runNode(['--input-type=module', '--eval', text], { ...options, env });
   if (ended.code !== 0 || ended.stderr !== '') {
     throw new Error(`code ${ended.code}, signal ${ended.signal}: ${ended.stdout}${ended.stderr}`);
   }
