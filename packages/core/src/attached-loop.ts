@@ -37,6 +37,10 @@ export class AttachedLoop implements LoopEvents {
 
   keepAlive(keep: boolean): void {
     this.#attachment.keepAlive(keep && !this.#suspended);
+    if (!keep) return;
+    // An unref'd immediate would wait until something else makes Node's loop go round.
+    this.#immediate?.ref();
+    this.#roundTrip?.ref();
   }
 
   /** A timer was set: a wait that would end too late ends sooner. */

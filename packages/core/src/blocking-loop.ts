@@ -2,8 +2,6 @@
 import type { EventLoop } from './event-loop.js';
 import type { Poller } from './poller.js';
 
-const NEVER = Number.POSITIVE_INFINITY;
-
 export class BlockingLoop {
   readonly #poller: Poller;
   readonly #loop: EventLoop;
@@ -22,29 +20,31 @@ export class BlockingLoop {
   turn(timeoutMs: number): number {
     const loop = this.#loop;
     const { clock } = loop;
-    const until = clock.now() + timeoutMs;
+    let from = clock.now();
+    const until = from + timeoutMs;
     for (;;) {
-      loop.prepare(this.#limit(until));
-      if (loop.runner.halted) return 0;
-      const limit = this.#limit(until);
-      const from = clock.now();
-      const called = loop.turn(() => {
-        const count = this.#poller.wait(limit);
-        this.idleMs += clock.now() - from;
-        return count;
-      });
+      let limit = this.#limit(from, until);
+      if (loop.hooks.prepare.size > 0) {
+        loop.prepare(limit);
+        if (loop.runner.halted) return 0;
+        // A hook may have set a timer, or taken its time.
+        from = clock.now();
+        limit = this.#limit(from, until);
+      }
+      const called = loop.turn(() => this.#poller.wait(limit));
+      this.idleMs += loop.began - from;
       if (called > 0 || loop.runner.halted) return called;
       const now = clock.now();
       // Notified, if the wait ended before its time. Else the wheel may have wanted no more than a
       // look, before anything was due: the wait goes on.
       if (now >= until || now < from + limit) return 0;
+      from = now;
     }
   }
 
-  /** How long a wait may last. */
-  #limit(until: number): number {
+  /** How long a wait that begins at `from` may last. */
+  #limit(from: number, until: number): number {
     if (this.#loop.hasWork) return 0;
-    const left = until === NEVER ? NEVER : Math.max(0, until - this.#loop.clock.now());
-    return Math.min(left, this.#loop.untilNextTimer());
+    return Math.max(0, Math.min(until, this.#loop.wheel.nextLook()) - from);
   }
 }

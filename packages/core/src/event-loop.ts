@@ -75,6 +75,8 @@ export class EventLoop implements Loop {
   turns = 0;
   events = 0;
   busyMs = 0;
+  /** When this turn began; `now` may have been brought up to date since. */
+  began = 0;
   #deferred: Deferred[] = [];
   readonly #poller: Poller;
   readonly #mostCallbacks: number;
@@ -145,7 +147,7 @@ export class EventLoop implements Loop {
       this.queue.size > 0 ||
       this.#deferred.length > 0 ||
       this.hooks.idle.size > 0 ||
-      this.table.hasAlwaysReady
+      (this.table.alwaysReady > 0 && this.table.hasAlwaysReady)
     );
   }
 
@@ -169,6 +171,7 @@ export class EventLoop implements Loop {
     try {
       const count = wait();
       this.now = this.clock.now();
+      this.began = this.now;
       runner.begin(this.now);
       this.turns++;
       this.#collect(count);
@@ -195,13 +198,13 @@ export class EventLoop implements Loop {
       if (found) table.collect(events[2 * i] as number, found);
     }
     this.events += count;
-    table.collectAlwaysReady();
+    if (table.alwaysReady > 0) table.collectAlwaysReady();
   }
 
   #serveReady(): void {
     const { queue, runner } = this;
     const most = runner.called + this.#mostCallbacks;
-    const until = this.now + this.#mostMs;
+    const until = this.began + this.#mostMs;
     while (queue.size > 0) {
       runner.between();
       if (runner.halted) return;
@@ -212,9 +215,9 @@ export class EventLoop implements Loop {
   }
 
   #runTimers(): void {
-    const { runner, now } = this;
-    // The present: the callbacks above took their time.
-    const at = runner.called > 0 ? this.clock.now() : now;
+    const { runner } = this;
+    // The callbacks above took their time.
+    const at = runner.mark;
     const due = this.wheel.takeDue(at);
     for (let i = 0; i < due.length; i++) {
       runner.between();
@@ -243,6 +246,7 @@ export class EventLoop implements Loop {
 
   #runHooks(kind: HookKind, timeoutMs: number): void {
     const hooks = this.hooks[kind];
+    if (hooks.size === 0) return;
     // Those made by these come in the next turn.
     let left = hooks.size;
     for (const hook of hooks) {
@@ -271,7 +275,7 @@ export class EventLoop implements Loop {
   }
 
   #account(events: number): void {
-    const busyMs = this.clock.now() - this.now;
+    const busyMs = this.runner.mark - this.began;
     this.busyMs += busyMs;
     if (!channels.turn.hasSubscribers) return;
     channels.turn.publish({

@@ -68,6 +68,11 @@ export class WatchTable {
     else for (const watcher of entry.watchers) watcher.collect(found);
   }
 
+  /** How many descriptors are always ready, paused ones included. */
+  get alwaysReady(): number {
+    return this.#always.size;
+  }
+
   /** The same for what is ready without asking the poller. */
   collectAlwaysReady(): void {
     for (const { watchers } of this.#always) {
@@ -75,7 +80,7 @@ export class WatchTable {
     }
   }
 
-  /** Whether there is such a thing. */
+  /** Whether one of them is wanted. */
   get hasAlwaysReady(): boolean {
     for (const { interest } of this.#always) if (interest !== 0) return true;
     return false;
