@@ -16,6 +16,7 @@ for (const [where, entry] of Object.entries(packages))
 // And the tools that come as binaries have these many of them (toolchain of 2026-10).
 const families = {
   '@biomejs/cli-': 8,
+  '@koromix/koffi-': 20,
   '@oxc-parser/binding-': 19,
   '@oxc-resolver/binding-': 19,
   '@rolldown/binding-': 15,
