@@ -5,6 +5,7 @@ import { Interest, type Reactor, type Watcher } from '@pollux/core';
 export class Descriptor {
   readonly fd: number;
   readonly #watcher: Watcher;
+  #closed = false;
 
   /** Takes the descriptor over: if the reactor refuses it, it is closed. */
   constructor(reactor: Reactor, fd: number, onReady: () => void) {
@@ -18,7 +19,7 @@ export class Descriptor {
   }
 
   get closed(): boolean {
-    return this.#watcher.closed;
+    return this.#closed;
   }
 
   /** One read: how many bytes, or undefined if nothing is there. A report may be spurious. */
@@ -38,7 +39,8 @@ export class Descriptor {
 
   /** The watcher first, then the descriptor. A second call does nothing. */
   close(): void {
-    if (this.#watcher.closed) return;
+    if (this.#closed) return;
+    this.#closed = true; // the watcher may be closed already: the reactor was
     this.#watcher.close();
     closeSync(this.fd);
   }

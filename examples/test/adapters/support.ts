@@ -17,8 +17,9 @@ delete foreignEnvironment.LD_PRELOAD;
 
 const toClose = new Set<{ close(): void }>();
 afterEach(() => {
-  for (const closable of [...toClose].reverse()) closable.close();
+  const closables = [...toClose].reverse();
   toClose.clear();
+  for (const closable of closables) closable.close();
 });
 
 /** Closes it after the test, last come first served. */
