@@ -44,7 +44,10 @@ describe.each(backends)('%s', (backend) => {
   test('stopped, set anew, closed', async () => {
     expect(descriptors(/timerfd/)).toEqual([]);
     const { inbox, timer: delay } = timer('monotonic');
-    expect(descriptors(/timerfd/)).toEqual([{ nonblocking: true, cloexec: true }]);
+    // A reactor that waits in Node's loop has one of its own.
+    const all = descriptors(/timerfd/);
+    expect(all.length === 1 || (backend === 'epoll' && all.length === 2)).toBe(true);
+    expect(all.every(({ nonblocking, cloexec }) => nonblocking && cloexec)).toBe(true);
     delay.in(0);
     delay.stop();
     await sleep(20);
@@ -55,7 +58,7 @@ describe.each(backends)('%s', (backend) => {
     delay.close();
     await sleep(20);
     expect(inbox.items).toEqual([1n]);
-    expect(descriptors(/timerfd/)).toEqual([]);
+    expect(descriptors(/timerfd/)).toHaveLength(all.length - 1);
   });
 });
 
