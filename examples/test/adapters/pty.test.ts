@@ -73,9 +73,9 @@ describe.each(backends)('%s', (backend) => {
   });
 
   test('a program that is not there', async () => {
-    const { pty, shown } = run('no-such-program');
+    const { pty, shown } = run('/nowhere/program');
     expect(await pty.ended).toBe(127);
-    expect(shown()).toContain('no-such-program');
+    expect(shown()).toContain('/nowhere/program');
   });
 });
 

@@ -72,7 +72,7 @@ export function lacksLibrary(name: string): string | undefined {
     koffi.load(name).unload();
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    return `${name}: ${(error as Error).message}`;
   }
 }
 

@@ -215,7 +215,7 @@ THEME(polled_and_not_by_turns) {
 THEME(polled_close_in_the_middle) {
   const int before = CountDescriptors();
   Engine engine;
-  std::vector<Record> records(8);
+  Record records[8];
   for (int i = 0; i < Scaled(300); i++) {
     CHECK_EQ(engine.Open(), 0);
     if (engine.backend()->PollableFd() == kNoFd) Skip("no descriptor to poll");
@@ -230,7 +230,7 @@ THEME(polled_close_in_the_middle) {
     } else if (i % 3 == 1) {
       other.Start([id] { NotifyWaker(id); });
     }
-    if (i % 4 == 0) CHECK_DONE(engine.Harvest(records.data(), 8));
+    if (i % 4 == 0) CHECK_DONE(engine.Harvest(records, 8));
     if (i % 5 == 0) engine.Detach();
     engine.Close();
     CHECK(!engine.attached());
