@@ -96,14 +96,11 @@ export function checkSignal(name: unknown, mode: 'attached' | 'blocking'): void 
 
 function listen(watcher: SignalWatcher): void {
   const { name } = watcher;
-  const known = watched.get(name);
-  if (known !== undefined) {
-    known.add(watcher);
-    return;
-  }
-  // Throws EINVAL for what the system does not let be caught.
-  process.on(name, onSignal);
-  watched.set(name, new Set([watcher]));
+  const watchers = watched.get(name) ?? new Set();
+  // Not only for the first: somebody may have called process.removeAllListeners since. Throws EINVAL
+  // for what the system does not let be caught.
+  if (!process.listeners(name).includes(onSignal)) process.on(name, onSignal);
+  watched.set(name, watchers.add(watcher));
 }
 
 function unlisten(watcher: SignalWatcher): void {
