@@ -30,15 +30,26 @@ void Call(const Napi::CallbackInfo& info) {
 Napi::Value PidfdOpen(const Napi::CallbackInfo& info) {
   uint32_t pid;
   const bool valid = ReadUint32(info[0], &pid) && pid > 0 && pid <= INT32_MAX;
-  return Napi::Number::New(info.Env(), valid ? OpenProcess(static_cast<int>(pid)) : -EINVAL);
+  auto* processes = info.Env().GetInstanceData<Processes>();
+  return Napi::Number::New(info.Env(), valid ? processes->Open(static_cast<int>(pid)) : -EINVAL);
 }
 
 // (fd, reap)
 Napi::Value PidfdStatus(const Napi::CallbackInfo& info) {
   Fd fd;
   if (!ReadFd(info[0], &fd)) return Napi::Number::New(info.Env(), 0);
-  return Napi::Number::New(info.Env(), ProcessExit(fd, info[1].ToBoolean().Value()));
+  const auto* processes = info.Env().GetInstanceData<Processes>();
+  return Napi::Number::New(info.Env(), processes->Exit(fd, info[1].ToBoolean().Value()));
 }
+
+// (fd)
+Napi::Value PidfdClose(const Napi::CallbackInfo& info) {
+  Fd fd;
+  if (!ReadFd(info[0], &fd)) return Napi::Number::New(info.Env(), -EBADF);
+  return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Processes>()->Close(fd));
+}
+
+void CloseProcesses(void* processes) { static_cast<Processes*>(processes)->CloseAll(); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Backend* backend = CreateBackend();
@@ -51,8 +62,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("wake", Napi::Function::New<Wake>(env, "wake"));
   exports.Set("report", Napi::Function::New<Report>(env, "report"));
   exports.Set("call", Napi::Function::New<Call>(env, "call"));
+  auto* processes = new Processes();
+  env.SetInstanceData(processes);
+  napi_add_env_cleanup_hook(env, CloseProcesses, processes);
   exports.Set("pidfdOpen", Napi::Function::New<PidfdOpen>(env, "pidfdOpen"));
   exports.Set("pidfdStatus", Napi::Function::New<PidfdStatus>(env, "pidfdStatus"));
+  exports.Set("pidfdClose", Napi::Function::New<PidfdClose>(env, "pidfdClose"));
   return exports;
 }
 

@@ -70,6 +70,8 @@ export interface NativeBinding {
   pidfdOpen(pid: number): number;
   /** How the process of a pidfd ended: 0x10000 and a status of wait(2), 0 if it cannot be told. */
   pidfdStatus(fd: number, reap: boolean): number;
+  /** Closes what pidfdOpen opened; what is left is closed when this thread ends. */
+  pidfdClose(fd: number): number;
 }
 
 export interface NativePoller {

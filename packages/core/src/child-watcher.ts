@@ -4,7 +4,6 @@
 // How it ended is told where the system tells: its parent can always ask (waitid with WNOWAIT, which
 // leaves the child to whoever reaps it); once it was reaped, and for everybody else's children, since
 // Linux 6.15 (PIDFD_GET_INFO).
-import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { NativeBinding } from './backend.js';
 import { PolluxError, systemError } from './errors.js';
@@ -22,8 +21,11 @@ export type ChildCallback = (exit: ChildExit, watcher: ChildWatcher) => void;
 
 /** Bits of the native status: how much of a wait(2) status is known. */
 const KNOWN = 0x10000;
+/** Of two names for one number the first: SIGABRT, not SIGIOT. */
 const names = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
 );
 
 export class ChildWatcher {
@@ -50,9 +52,10 @@ export class ChildWatcher {
       callback({ pid, ...describe(status) }, this);
     };
     try {
-      this.#watcher = watch(fd, ended, () => closeSync(fd));
+      this.#watcher = watch(fd, ended, () => binding.pidfdClose(fd));
     } catch (error) {
-      closeSync(fd);
+      // Closed already if there was a watcher; the number is refused then.
+      binding.pidfdClose(fd);
       throw error;
     }
   }

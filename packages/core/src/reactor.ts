@@ -16,6 +16,7 @@ import { EventLoop } from './event-loop.js';
 import { EventStream } from './event-stream.js';
 import { Hook, type HookCallback, type HookKind } from './hook.js';
 import { hostFor } from './host.js';
+import { Interest } from './interest.js';
 import type { DriverName, Poller } from './poller.js';
 import {
   type BatchOptions,
@@ -265,8 +266,12 @@ export class Reactor {
   }
 
   /**
-   * Calls back once when the process `pid` has ended, by pidfd (Linux 5.3; ENOSYS elsewhere). ESRCH
-   * is thrown if there is no such process.
+   * Calls back once when the process `pid` has ended, by pidfd (Linux 5.3; ENOSYS elsewhere): a child
+   * or any other, in every mode and thread, whoever reaps it. ESRCH is thrown if there is no such
+   * process.
+   *
+   * How it ended is known of a child (Linux 5.4), unless it was reaped before this thread came to
+   * ask; then, and of others' children, only once it was reaped (Linux 6.15).
    */
   child(pid: number, callback: ChildCallback, options: ChildOptions = {}): ChildWatcher {
     this.#assertOpen();
@@ -277,7 +282,7 @@ export class Reactor {
     const binding = bindingOf(this.backend);
     return new ChildWatcher(pid, callback, binding, options.reap ?? false, (fd, ended, onClose) => {
       const settings = { ...settingsOf(options), onClose };
-      const watcher = this.#watch(fd, 1, ended, settings);
+      const watcher = this.#watch(fd, Interest.readable, ended, settings);
       watcher.activate();
       return watcher;
     });

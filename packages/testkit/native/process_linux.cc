@@ -1,17 +1,23 @@
-// What a test asks of its own process: which descriptors are open, and a system call that fails as
-// it does on an old kernel or in a strict container.
+// What a test asks of its own process: which descriptors are open, a system call that fails as it
+// does on an old kernel or in a strict container, and a child.
 #include <dirent.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "binding.h"
 #include "scoped_fd.h"
 
+// The same on every architecture.
 #ifndef SYS_epoll_pwait2
-#define SYS_epoll_pwait2 441  // the same on every architecture; Linux 5.11
+#define SYS_epoll_pwait2 441  // Linux 5.11
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434  // Linux 5.3
 #endif
 
 namespace testkit {
@@ -41,6 +47,7 @@ constexpr struct {
     {"eventfd2", SYS_eventfd2},         {"timerfd_create", SYS_timerfd_create},
     {"pselect6", SYS_pselect6},         {"accept4", SYS_accept4},
     {"recvmmsg", SYS_recvmmsg},         {"sendmmsg", SYS_sendmmsg},
+    {"pidfd_open", SYS_pidfd_open},     {"waitid", SYS_waitid},
 };
 
 // From here on the call fails with `error` on every thread, for good. The filter does not look at
@@ -65,8 +72,22 @@ int64_t DenySyscall(Text name, int error) {
   return Result(result);
 }
 
+// A child that nobody but the caller knows of, so that nobody else reaps it. It exits at once, or,
+// if the code is negative, waits to be killed.
+int64_t ForkChild(int code) {
+  const pid_t pid = fork();
+  if (pid != 0) return Result(pid);
+  // Other threads may have held any lock: system calls only. A signal shall do what it does to a
+  // program that handles none, and who is killed in a test leaves no child behind.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  if (code >= 0) _exit(code);
+  for (;;) pause();
+}
+
 TESTKIT_EXPORT(openFds, OpenFds);
 TESTKIT_EXPORT(denySyscall, DenySyscall);
+TESTKIT_EXPORT(forkChild, ForkChild);
 
 }  // namespace
 }  // namespace testkit

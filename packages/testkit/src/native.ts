@@ -24,6 +24,7 @@ interface Native {
   raiseNofile(): number;
   openFds(out: Int32Array): number;
   denySyscall(name: string, errno: number): number;
+  forkChild(code: number): number;
 
   pipe(out: Int32Array): number;
   socketpair(type: number, out: Int32Array): number;

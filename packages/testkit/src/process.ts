@@ -1,5 +1,5 @@
 // What a test asks of, or does to, its own process.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { check, native } from './native.js';
 
@@ -35,9 +35,29 @@ export type DeniableSyscall =
   | 'pselect6'
   | 'accept4'
   | 'recvmmsg'
-  | 'sendmmsg';
+  | 'sendmmsg'
+  | 'pidfd_open'
+  | 'waitid';
 
 /** Makes a system call fail in the whole process, for good: only for a child made for it. */
 export function denySyscall(name: DeniableSyscall, errno: 'ENOSYS' | 'EPERM'): void {
   check(native.denySyscall(name, constants.errno[errno]), 'seccomp');
+}
+
+/**
+ * Forks a child that Node does not know of, so that nobody reaps it. It exits at once with `code`;
+ * left out, it waits to be killed. Returns its pid.
+ */
+export function forkChild(code = -1): number {
+  return check(native.forkChild(code), 'fork');
+}
+
+/** The state of a process as ps shows it, `'Z'` for a zombie; undefined if there is no such one. */
+export function processState(pid: number): string | undefined {
+  try {
+    return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
