@@ -226,7 +226,7 @@ export class EventLoop implements Loop {
       if (!timer.waiting) continue;
       if (this.closed) timer.abandon();
       else if (runner.halted) this.wheel.insert(timer);
-      else runner.run(timer, at);
+      else if (timer.isDue()) runner.run(timer, at);
     }
   }
 

@@ -13,6 +13,8 @@ export class EventStream implements AsyncIterableIterator<number> {
   readonly #watcher: Watcher;
   readonly #waiters: Waiter[] = [];
   #ended = false;
+  /** Ended by the signal: its reason. */
+  #failure: { reason: unknown } | undefined;
 
   /** @internal Made by `reactor.watch` without a callback; `open` registers a silent oneshot. */
   constructor(
@@ -43,7 +45,7 @@ export class EventStream implements AsyncIterableIterator<number> {
   next(): Promise<IteratorResult<number, undefined>> {
     return new Promise((resolve, reject) => {
       if (this.#ended) {
-        if (this.#signal?.aborted) reject(this.#signal.reason);
+        if (this.#failure !== undefined) reject(this.#failure.reason);
         else resolve({ done: true, value: undefined });
         return;
       }
@@ -86,14 +88,19 @@ export class EventStream implements AsyncIterableIterator<number> {
 
   #deliver(events: number): void {
     this.#waiters.shift()?.resolve({ done: false, value: events });
-    if (this.#waiters.length > 0) this.#watcher.update(this.#interest);
+    if (this.#waiters.length === 0) return;
+    try {
+      this.#watcher.update(this.#interest);
+    } catch (error) {
+      for (const { reject } of this.#waiters.splice(0)) reject(error);
+    }
   }
 
   #end(): void {
     this.#ended = true;
-    const aborted = this.#signal?.aborted;
+    if (this.#signal?.aborted) this.#failure = { reason: this.#signal.reason };
     for (const { resolve, reject } of this.#waiters.splice(0)) {
-      if (aborted) reject(this.#signal?.reason);
+      if (this.#failure !== undefined) reject(this.#failure.reason);
       else resolve({ done: true, value: undefined });
     }
   }

@@ -2,6 +2,7 @@
 // all, may keep the process alive while they are active, call back in the async context they were
 // made in, and can be closed by an AbortSignal.
 import { AsyncResource } from 'node:async_hooks';
+import { heed, ignore } from './abort.js';
 import { PolluxError } from './errors.js';
 import type { Loop } from './loop.js';
 
@@ -17,13 +18,12 @@ export abstract class Handle {
 
   /** @internal */
   constructor(loop: Loop, type: string, signal?: AbortSignal) {
-    signal?.throwIfAborted();
     this.#loop = loop;
     this.origin = loop.origin();
     // The AsyncLocalStorage of each call is that of this moment.
     this.#resource = new AsyncResource(type);
     this.#signal = signal;
-    signal?.addEventListener('abort', this.#onAbort);
+    if (signal !== undefined) heed(signal, this);
   }
 
   /** Whether a call may come: not while paused, stopped or closed. */
@@ -40,7 +40,7 @@ export abstract class Handle {
     if (this.#closed) return;
     this.#closed = true;
     this.setActive(false);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.ignoreSignal();
     this.#resource.emitDestroy();
     this.release();
   }
@@ -85,13 +85,22 @@ export abstract class Handle {
     this.#resource.runInAsyncScope(callback, undefined, ...args);
   }
 
+  /** @internal After `ignoreSignal`: it closes this again; at once, if it was aborted meanwhile. */
+  protected heedSignal(): void {
+    if (this.#signal?.aborted) this.close();
+    else if (this.#signal !== undefined) heed(this.#signal, this);
+  }
+
+  /** @internal A handle that nobody else knows is not kept by a signal that lives on. */
+  protected ignoreSignal(): void {
+    if (this.#signal !== undefined) ignore(this.#signal, this);
+  }
+
   /** @internal */
   protected assertOpen(): void {
     if (!this.#closed && !this.#loop.closed) return;
     throw new PolluxError('ERR_POLLUX_CLOSED', `This is closed: ${this.label}`);
   }
-
-  readonly #onAbort = (): void => this.close();
 
   #set(refd: boolean, active: boolean): void {
     const before = this.#refd && this.#active;

@@ -7,6 +7,8 @@ import type { WheelItem } from './timer-wheel.js';
 interface Watched {
   readonly label: string;
   readonly origin: string | undefined;
+  /** Whether an event of it is found and not yet delivered. */
+  readonly wanted: boolean;
   timedOut(): void;
 }
 
@@ -61,11 +63,19 @@ export class Inactivity implements Timed {
     this.#loop.wheel.remove(this);
   }
 
-  fire(now: number): void {
-    if (this.#last + this.ms > now) {
-      this.#set();
-      return;
-    }
+  /**
+   * Counted to the moment the wait of this turn ended, not to the present: what came while callbacks
+   * ran is found by the next wait, and must not be told of as silence.
+   */
+  isDue(): boolean {
+    // Found, and still waiting to be served.
+    if (this.#watched.wanted) this.touch();
+    if (this.#last + this.ms <= this.#loop.now) return true;
+    this.#set();
+    return false;
+  }
+
+  fire(): void {
     this.start();
     this.#watched.timedOut();
   }

@@ -30,6 +30,8 @@ export interface Ready extends Runnable {
 export interface Timed extends WheelItem, Runnable {
   /** Whether it still waits for its time, in the wheel or just taken out of it. */
   readonly waiting: boolean;
+  /** Whether its time has come indeed. If not, it has set itself anew. */
+  isDue(): boolean;
   /** The reactor is closed. */
   abandon(): void;
 }

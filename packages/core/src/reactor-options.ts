@@ -1,6 +1,6 @@
 // The options of a reactor and of what it hands out, and their checks.
 import type { Clock } from './clock.js';
-import { invalidType } from './errors.js';
+import { invalidType, outOfRange } from './errors.js';
 import type { Budget } from './event-loop.js';
 import type { DriverName, Mode, Poller } from './poller.js';
 import { MAX_PRIORITY, MIN_PRIORITY } from './ready-queue.js';
@@ -121,19 +121,29 @@ export function checkWatchOptions(interest: number, options: WatchOptions): void
   checkSignalOption(options.signal);
 }
 
+/** A stream is a oneshot, and is always for something. */
+export function checkStreamOptions(interest: number, options: WatchOptions): void {
+  checkOneOf('options.mode', options.mode, ['oneshot']);
+  if (interest === 0) throw outOfRange('interest', 'something to wait for', interest);
+  checkWatchOptions(interest, { ...options, mode: 'oneshot' });
+}
+
 export function checkTimerOptions(options: TimerOptions): void {
-  checkAbortOptions(options);
+  checkOptions('options', options);
   checkBoolean('options.repeat', options.repeat);
+  checkSignalOption(options.signal);
 }
 
 export function checkBatchOptions(options: BatchOptions): void {
-  checkAbortOptions(options);
+  checkOptions('options', options);
   checkPriority(options.priority);
+  checkSignalOption(options.signal);
 }
 
 export function checkChildOptions(options: ChildOptions): void {
-  checkAbortOptions(options);
+  checkOptions('options', options);
   checkBoolean('options.reap', options.reap);
+  checkSignalOption(options.signal);
 }
 
 export function checkAbortOptions(options: AbortOptions): void {

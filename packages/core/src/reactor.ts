@@ -11,7 +11,7 @@ import { channels } from './channels.js';
 import { type ChildCallback, ChildWatcher } from './child-watcher.js';
 import { systemClock } from './clock.js';
 import { dump } from './dump.js';
-import { invalidType, outOfRange, PolluxError } from './errors.js';
+import { invalidType, PolluxError } from './errors.js';
 import { EventLoop } from './event-loop.js';
 import { EventStream } from './event-stream.js';
 import { Hook, type HookCallback, type HookKind } from './hook.js';
@@ -25,6 +25,7 @@ import {
   checkBatchOptions,
   checkChildOptions,
   checkReactorOptions,
+  checkStreamOptions,
   checkTimerOptions,
   checkWatchOptions,
   type DeadlineOptions,
@@ -278,7 +279,6 @@ export class Reactor {
     checkInteger('pid', pid, 1, 0x7fff_ffff);
     checkFunction('callback', callback);
     checkChildOptions(options);
-    options.signal?.throwIfAborted();
     const binding = bindingOf(this.backend);
     return new ChildWatcher(pid, callback, binding, options.reap ?? false, (fd, ended, onClose) => {
       const settings = { ...settingsOf(options), onClose };
@@ -429,16 +429,12 @@ export class Reactor {
       watcher.close();
       throw error;
     }
-    if (channels.watcherOpen.hasSubscribers) {
-      channels.watcherOpen.publish({ reactor: this, watcher });
-    }
-    if (watcher.alwaysReady) this.#loop.soon();
+    watcher.opened();
     return watcher;
   }
 
   #stream(fd: number, interest: number, options: StreamOptions = {}): EventStream {
-    checkWatchOptions(interest, { ...options, mode: 'oneshot' });
-    if (interest === 0) throw outOfRange('interest', 'something to wait for', interest);
+    checkStreamOptions(interest, options);
     const settings = { ...settingsOf(options), mode: 'oneshot' as const };
     return new EventStream(interest, options.signal, (callback, onClose) =>
       this.#watch(fd, 0, callback, { ...settings, onClose }),

@@ -76,6 +76,7 @@ export class Timer extends Handle implements Timed {
    * and must be given a delay.
    */
   again(delayMs: number | undefined = this.#wall === undefined ? this.#delay : undefined): this {
+    this.heedSignal();
     this.assertOpen();
     const delay = checkDelay(delayMs, this.#repeats);
     this.loop.wheel.remove(this);
@@ -85,15 +86,18 @@ export class Timer extends Handle implements Timed {
     return this;
   }
 
+  /** @internal A wall-clock timer looks at its clock, and waits on if that is not there yet. */
+  isDue(): boolean {
+    if (this.#wall === undefined || wallNow(this.loop.clock) >= this.#wall) return true;
+    this.#start();
+    return false;
+  }
+
   /**
    * @internal Calls back, having set the next time of a repeating timer: the first one on its grid
    * that lies after `now`. Times missed in a stall are missed, not made up for in a burst.
    */
   fire(now: number): void {
-    if (this.#wall !== undefined && wallNow(this.loop.clock) < this.#wall) {
-      this.#start();
-      return;
-    }
     if (this.#repeats) {
       const late = now - this.deadline;
       const onGrid = this.deadline + this.#delay * (Math.floor(late / this.#delay) + 1);
@@ -102,6 +106,7 @@ export class Timer extends Handle implements Timed {
       this.loop.wheel.insert(this);
     } else {
       this.setActive(false);
+      this.ignoreSignal();
     }
     this.invoke(this.#callback, this);
   }

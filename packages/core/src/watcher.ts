@@ -19,7 +19,7 @@ export interface WatcherSettings {
   readonly timeoutMs: number | undefined;
   readonly alwaysReady: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Called once it is closed and the poller has forgotten it. */
+  /** Called once it is closed and the poller has forgotten it; not if it was never opened. */
   readonly onClose?: (() => void) | undefined;
 }
 
@@ -37,6 +37,7 @@ export class Watcher extends Handle implements Ready {
   readonly #inactivity: Inactivity | undefined;
   readonly #onClose: (() => void) | undefined;
   #interest: number;
+  #opened = false;
   /** Found and not yet delivered. */
   #pending = 0;
 
@@ -102,10 +103,20 @@ export class Watcher extends Handle implements Ready {
     this.update(this.#interest);
   }
 
+  /** @internal Registered, and nothing refused it: from here on there is a close to tell of. */
+  opened(): void {
+    this.#opened = true;
+    if (channels.watcherOpen.hasSubscribers) {
+      channels.watcherOpen.publish({ reactor: this.loop.reactor, watcher: this });
+    }
+  }
+
   /** @internal The registration is made, or made anew. */
   activate(): void {
     this.setActive(true);
     this.#inactivity?.start();
+    // What is ready without the poller has nobody else to tell the loop.
+    if (this.alwaysReady) this.loop.soon();
   }
 
   /** @internal The poller found this on our descriptor: what of it concerns us is queued. */
@@ -146,6 +157,7 @@ export class Watcher extends Handle implements Ready {
   protected release(): void {
     this.#deactivate();
     this.loop.table.remove(this);
+    if (!this.#opened) return;
     if (channels.watcherClose.hasSubscribers) {
       channels.watcherClose.publish({ reactor: this.loop.reactor, watcher: this });
     }

@@ -1,6 +1,7 @@
 // What the reactor suites share: descriptors that are closed and counted, callbacks that are
 // certainly of one batch, and child processes for what would end this one.
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FdScope, openFds, pipe, write } from '@pollux/testkit';
 import type { DrivenReactor } from '@pollux/testkit/conformance';
@@ -123,4 +124,23 @@ export function runFixture(
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, said, stderr }));
   });
+}
+
+/** How many turns a reactor takes in so long, left alone: one or two if nothing happens. */
+export async function turnsIn(driven: DrivenReactor, ms: number): Promise<number> {
+  const { reactor } = driven;
+  const before = reactor.stats().turns;
+  if (reactor.mode === 'attached') await sleep(ms);
+  else await macrotask(() => reactor.turn(ms));
+  return reactor.stats().turns - before;
+}
+
+/** What `promise` gives, or `late`; nothing of it keeps Node's loop awake, as a busy test would. */
+export async function within<T, L>(promise: Promise<T>, late: L, ms = 5000): Promise<T | L> {
+  const clock = new AbortController();
+  try {
+    return await Promise.race([promise, sleep(ms, late, { signal: clock.signal })]);
+  } finally {
+    clock.abort();
+  }
 }
