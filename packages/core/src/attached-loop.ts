@@ -43,25 +43,32 @@ export class AttachedLoop implements LoopEvents {
     this.#roundTrip?.ref();
   }
 
-  /** A timer was set: a wait that would end too late ends sooner. */
+  /** A timer was set, or there is work: a wait that would end too late ends sooner. */
   retime(): void {
     if (this.#armedUntil === undefined || this.#loop.turning || this.#suspended) return;
-    const timeout = this.#loop.untilNextTimer();
+    const timeout = this.#waitMs();
     const until = this.#loop.clock.now() + timeout;
     if (until >= this.#armedUntil) return;
     this.#armedUntil = until;
     this.#attachment.retime(timeout);
   }
 
-  /** There is work: a turn in Node's next, without the driver. A wait under way goes on. */
+  /**
+   * There is work: a turn in Node's next, without the driver. A wait under way goes on. Except while
+   * nothing keeps the process alive: an unref'd immediate does not wake Node's loop, so the wait is
+   * ended instead.
+   */
   soon(): void {
     if (this.#loop.turning || this.#closed || this.#suspended) return;
     if (this.#immediate !== undefined) return;
+    if (!this.#loop.liveness.alive) {
+      this.retime();
+      return;
+    }
     this.#immediate = setImmediate(() => {
       this.#immediate = undefined;
       this.#turn(nothing);
     });
-    if (!this.#loop.liveness.alive) this.#immediate.unref();
   }
 
   /** No turns from here on, until `resume`. A batch that comes meanwhile waits. */
@@ -157,8 +164,13 @@ export class AttachedLoop implements LoopEvents {
     if (!this.#loop.liveness.alive) this.#roundTrip.unref();
   }
 
+  /** How long the driver is to wait; see `soon` for whose work it is to look at the rest. */
+  #waitMs(): number {
+    return this.#loop.liveness.alive ? this.#loop.untilNextTimer() : this.#timeout();
+  }
+
   #arm(): void {
-    const timeout = this.#loop.untilNextTimer();
+    const timeout = this.#waitMs();
     this.#armedSince = this.#loop.clock.now();
     this.#armedUntil = this.#armedSince + timeout;
     this.#attachment.arm(timeout);

@@ -50,6 +50,8 @@ export function eventNames(bits: number): string[] {
 
 /** The part of `events` that concerns somebody who asked for `interest`; 0 if none does. */
 export function eventsFor(events: number, interest: number): number {
+  // Hints come with what was asked for, and to nobody else.
+  if (interest === 0) return 0;
   let concerns = events & (interest | HINTS);
   if ((interest & Interest.readable) === 0) concerns &= ~Events.readClosed;
   return concerns;

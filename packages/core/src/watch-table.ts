@@ -46,6 +46,8 @@ interface Owner {
   readonly alwaysReady?: boolean;
 }
 
+/** What a file that never blocks is ready for, as poll(2) has it. */
+const ALWAYS = Interest.readable | Interest.writable;
 const EEXIST = -17;
 const ENOENT = -2;
 
@@ -76,13 +78,13 @@ export class WatchTable {
   /** The same for what is ready without asking the poller. */
   collectAlwaysReady(): void {
     for (const { watchers } of this.#always) {
-      for (const watcher of watchers) watcher.collect(Interest.readable | Interest.writable);
+      for (const watcher of watchers) watcher.collect(ALWAYS);
     }
   }
 
   /** Whether one of them is wanted. */
   get hasAlwaysReady(): boolean {
-    for (const { interest } of this.#always) if (interest !== 0) return true;
+    for (const { interest } of this.#always) if ((interest & ALWAYS) !== 0) return true;
     return false;
   }
 
@@ -333,7 +335,8 @@ function isClosed(error: unknown): boolean {
   return (error as Partial<PolluxError>).code === 'ERR_POLLUX_CLOSED';
 }
 
+/** EPERM too, of what was registered once: the number is a file's by now that cannot be. */
 function isGone(error: unknown): boolean {
   const { code } = error as Partial<SystemError>;
-  return code === 'EBADF' || code === 'ENOENT';
+  return code === 'EBADF' || code === 'ENOENT' || code === 'EPERM';
 }
