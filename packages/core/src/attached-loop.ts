@@ -37,37 +37,45 @@ export class AttachedLoop implements LoopEvents {
 
   keepAlive(keep: boolean): void {
     this.#attachment.keepAlive(keep && !this.#suspended);
-    if (!keep) return;
     // An unref'd immediate would wait until something else makes Node's loop go round.
-    this.#immediate?.ref();
-    this.#roundTrip?.ref();
+    if (keep) this.#roundTrip?.ref();
   }
 
-  /** A timer was set, or there is work: a wait that would end too late ends sooner. */
-  retime(): void {
-    if (this.#armedUntil === undefined || this.#loop.turning || this.#suspended) return;
+  /** A timer was set: a wait that would end too late ends sooner. */
+  retime(deadline: number): void {
+    if (this.#armedUntil === undefined || deadline >= this.#armedUntil) return;
+    if (!this.#loop.turning && !this.#suspended) this.#shorten();
+  }
+
+  /** There is something to do before the wait under way ends: it ends sooner. */
+  #shorten(): void {
     const timeout = this.#waitMs();
     const until = this.#loop.clock.now() + timeout;
-    if (until >= this.#armedUntil) return;
+    if (this.#armedUntil === undefined || until >= this.#armedUntil) return;
     this.#armedUntil = until;
     this.#attachment.retime(timeout);
   }
 
   /**
-   * There is work: a turn in Node's next, without the driver. A wait under way goes on. Except while
-   * nothing keeps the process alive: an unref'd immediate does not wake Node's loop, so the wait is
-   * ended instead.
+   * There is work: a turn in Node's next, not when the driver says so. It takes what the driver has
+   * found by then, so that what is left over does not come before what is more urgent. A wait under
+   * way goes on. Except while nothing keeps the process alive: an unref'd immediate does not wake
+   * Node's loop, so the wait is ended instead.
    */
   soon(): void {
     if (this.#loop.turning || this.#closed || this.#suspended) return;
     if (this.#immediate !== undefined) return;
     if (!this.#loop.liveness.alive) {
-      this.retime();
+      this.#shorten();
       return;
     }
     this.#immediate = setImmediate(() => {
       this.#immediate = undefined;
-      this.#turn(nothing);
+      // The look takes a deadline that has passed with it: it is to be set anew.
+      if (this.#armedUntil !== undefined && this.#attachment.driver === 'uv') {
+        this.#armedUntil = Number.POSITIVE_INFINITY;
+      }
+      this.#turn(() => this.#attachment.harvest());
     });
   }
 
@@ -85,7 +93,8 @@ export class AttachedLoop implements LoopEvents {
     if (this.#arrived) {
       this.#arrived = false;
       setImmediate(() => this.#onReady());
-    } else {
+    } else if (!this.#loop.turning) {
+      // Within a turn: its end sees to it.
       this.#settle();
     }
   }
@@ -123,7 +132,7 @@ export class AttachedLoop implements LoopEvents {
     if (this.#closed || this.#suspended) return;
     this.#loop.prepare(this.#timeout());
     if (this.#closed || this.#suspended) return;
-    if (this.#armedUntil !== undefined) this.retime();
+    if (this.#armedUntil !== undefined) this.#shorten();
     else this.#armFairly();
     if (this.#loop.hasWork) this.soon();
   }
@@ -175,8 +184,4 @@ export class AttachedLoop implements LoopEvents {
     this.#armedUntil = this.#armedSince + timeout;
     this.#attachment.arm(timeout);
   }
-}
-
-function nothing(): number {
-  return 0;
 }

@@ -47,7 +47,7 @@ export interface EventLoopSettings {
 
 /** What an attached reactor hears of. */
 export interface LoopEvents {
-  retime(): void;
+  retime(deadline: number): void;
   soon(): void;
 }
 
@@ -110,8 +110,8 @@ export class EventLoop implements Loop {
     this.runner.nested(callback);
   }
 
-  retime(): void {
-    this.listener?.retime();
+  retime(deadline: number): void {
+    this.listener?.retime(deadline);
   }
 
   soon(): void {
@@ -136,7 +136,9 @@ export class EventLoop implements Loop {
     for (const watcher of [...this.table.watchers()]) watcher.close();
     for (const hooks of Object.values(this.hooks)) for (const hook of hooks) hook.close();
     for (const handle of this.handles) handle.close();
-    for (const call of this.#takeDeferred()) call.drop();
+    const calls = this.#deferred;
+    this.#deferred = [];
+    this.#drop(calls);
   }
 
   // The turn.
@@ -160,8 +162,16 @@ export class EventLoop implements Loop {
   /** The last thing before a wait of so many milliseconds. */
   prepare(timeoutMs: number): void {
     if (this.hooks.prepare.size === 0) return;
-    this.runner.begin(this.clock.now());
-    this.#runHooks('prepare', timeoutMs);
+    const { runner } = this;
+    this.turning = true;
+    try {
+      runner.begin(this.clock.now());
+      this.#runHooks('prepare', timeoutMs);
+      // What they queued may set timers, and must not have to wait until the wait is over.
+      runner.end(this.#drains);
+    } finally {
+      this.turning = false;
+    }
   }
 
   /** Serves what `wait` found, and all else there is; returns how many callbacks ran. */
@@ -218,10 +228,12 @@ export class EventLoop implements Loop {
     const { runner } = this;
     // The callbacks above took their time.
     const at = runner.mark;
-    const due = this.wheel.takeDue(at);
-    for (let i = 0; i < due.length; i++) {
+    const { due } = this.wheel;
+    const count = this.wheel.takeDue(at);
+    for (let i = 0; i < count; i++) {
       runner.between();
       const timer = due[i] as Timed;
+      due[i] = undefined;
       // Closed or set anew by one before it.
       if (!timer.waiting) continue;
       if (this.closed) timer.abandon();
@@ -233,13 +245,16 @@ export class EventLoop implements Loop {
   #runDeferred(): void {
     if (this.#deferred.length === 0 || this.runner.halted) return;
     const { runner } = this;
-    const calls = this.#takeDeferred();
+    const calls = this.#deferred;
+    this.#deferred = [];
     for (let i = 0; i < calls.length; i++) {
       runner.between();
       if (runner.halted) {
         this.#putBack(calls.slice(i));
         return;
       }
+      // One by one: while some are left, there is something to stay alive for.
+      this.liveness.remove();
       runner.run(calls[i] as Deferred, 0);
     }
   }
@@ -247,31 +262,25 @@ export class EventLoop implements Loop {
   #runHooks(kind: HookKind, timeoutMs: number): void {
     const hooks = this.hooks[kind];
     if (hooks.size === 0) return;
-    // Those made by these come in the next turn.
-    let left = hooks.size;
-    for (const hook of hooks) {
-      if (left-- === 0) return;
+    // A copy: those made by these come in the next turn.
+    for (const hook of [...hooks]) {
       this.runner.between();
       if (this.runner.halted) return;
       if (!hook.closed) this.runner.run(hook, timeoutMs);
     }
   }
 
-  #takeDeferred(): Deferred[] {
-    const taken = this.#deferred;
-    this.#deferred = [];
-    for (let i = 0; i < taken.length; i++) this.liveness.remove();
-    return taken;
-  }
-
   /** Stopped, or closed, in the middle. */
   #putBack(calls: Deferred[]): void {
-    if (this.closed) {
-      for (const call of calls) call.drop();
-      return;
+    if (this.closed) this.#drop(calls);
+    else this.#deferred = [...calls, ...this.#deferred];
+  }
+
+  #drop(calls: readonly Deferred[]): void {
+    for (const call of calls) {
+      this.liveness.remove();
+      call.drop();
     }
-    for (let i = 0; i < calls.length; i++) this.liveness.add();
-    this.#deferred = [...calls, ...this.#deferred];
   }
 
   #account(events: number): void {

@@ -83,6 +83,6 @@ export class Inactivity implements Timed {
   #set(): void {
     this.deadline = this.#last + this.ms;
     this.#loop.wheel.insert(this);
-    this.#loop.retime();
+    this.#loop.retime(this.deadline);
   }
 }

@@ -53,8 +53,8 @@ export interface Loop {
   origin(): string | undefined;
   /** Calls a callback of a layer above as one of its own; see `Batch.call`. */
   call(callback: () => void): void;
-  /** An earlier deadline was set: a wait under way may end too late. */
-  retime(): void;
+  /** This deadline was set: a wait under way may end too late for it. */
+  retime(deadline: number): void;
   /** Something became ready without the poller: a turn is due. */
   soon(): void;
 }

@@ -133,7 +133,10 @@ export interface Attachment {
   arm(timeoutMs: number): void;
   /** Moves the deadline of the wait under way. */
   retime(timeoutMs: number): void;
-  /** After `onReady`: writes the batch to `events` and returns its size; 0 for a mere wake. */
+  /**
+   * After `onReady`: writes the batch to `events` and returns its size; 0 for a mere wake. Before it:
+   * what there is so far. `onReady` may come all the same.
+   */
   harvest(): number;
   /** Whether the attachment keeps Node's loop alive. Not at first. */
   keepAlive(keep: boolean): void;

@@ -27,6 +27,8 @@ const SLOTS = 1 << SLOT_BITS;
 /** 64^8 ms: 8,925 years. Later than that, and Infinity, is never. */
 const LEVELS = 8;
 const HALF = 32;
+/** `due` does not stay larger than this. */
+const MANY = 4096;
 /** Up to here, a sort in place beats one that allocates. */
 const FEW = 64;
 const END_OF_TIME = SLOTS ** LEVELS - 1;
@@ -42,7 +44,11 @@ export class TimerWheel<T extends WheelItem> {
   readonly #base: number;
   #size = 0;
   #order = 0;
-  readonly #due: T[] = [];
+  /** The slot of level 0 whose earliest deadline is known, -1 for none, and that deadline. */
+  #knownSlot = -1;
+  #known = 0;
+  /** What takeDue took. It is kept, and so filled without allocating; who reads it clears it. */
+  readonly due: (T | undefined)[] = [];
 
   /** `now` is the clock's, in milliseconds; all deadlines are on the same clock. */
   constructor(now: number) {
@@ -74,20 +80,23 @@ export class TimerWheel<T extends WheelItem> {
     const slot = this.#earliest();
     if (slot < 0) return Number.POSITIVE_INFINITY;
     if (slot >= SLOTS) return this.#base + this.#startOf(slot);
-    let least = Number.POSITIVE_INFINITY;
-    for (let item = this.#first[slot]; item !== undefined; item = item.next as T | undefined) {
-      if (item.deadline < least) least = item.deadline;
+    if (slot !== this.#knownSlot) {
+      this.#known = Number.POSITIVE_INFINITY;
+      for (let item = this.#first[slot]; item !== undefined; item = item.next as T | undefined) {
+        if (item.deadline < this.#known) this.#known = item.deadline;
+      }
+      this.#knownSlot = slot;
     }
-    return least;
+    return this.#known;
   }
 
   /**
    * Takes out every item whose deadline is `now` or before it, in order of deadline, and of
-   * insertion where equal. The array is the wheel's own, valid until the next call.
+   * insertion where equal. Returns how many; they are the first ones of `due`, until the next call.
    */
-  takeDue(now: number): readonly T[] {
-    const due = this.#due;
-    due.length = 0;
+  takeDue(now: number): number {
+    if (this.due.length > MANY) this.due.length = 0;
+    let count = 0;
     const nowTick = Math.min(Math.floor(now) - this.#base, END_OF_TIME);
     for (;;) {
       const slot = this.#earliest();
@@ -95,11 +104,16 @@ export class TimerWheel<T extends WheelItem> {
       const start = this.#startOf(slot);
       if (start > nowTick) break;
       this.#tick = start;
-      if (slot >= SLOTS) this.#dealOut(slot);
-      else if (!this.#takeSlot(slot, now, due)) break;
+      if (slot >= SLOTS) {
+        this.#dealOut(slot);
+        continue;
+      }
+      count = this.#takeSlot(slot, now, count);
+      // Something in it is not due yet.
+      if (this.#first[slot] !== undefined) break;
     }
     if (nowTick > this.#tick) this.#standAt(nowTick);
-    return due;
+    return count;
   }
 
   /** Everything that is in it, in no particular order. */
@@ -124,25 +138,24 @@ export class TimerWheel<T extends WheelItem> {
     return all;
   }
 
-  /** Takes what is due of a millisecond, sorted; false if something of it is not due yet. */
-  #takeSlot(slot: number, now: number, due: T[]): boolean {
-    const from = due.length;
-    let all = true;
+  /** Takes what is due of a millisecond, sorted, to `due` from a place on; returns where it ends. */
+  #takeSlot(slot: number, now: number, from: number): number {
+    const { due } = this;
+    let to = from;
     for (let item = this.#first[slot]; item !== undefined; ) {
       const next = item.next as T | undefined;
       if (item.deadline <= now) {
         this.#unlink(item);
         this.#size--;
-        due.push(item);
-      } else {
-        all = false;
+        due[to++] = item;
       }
       item = next;
     }
     // Milliseconds come in order; within one, a slot is small or mostly sorted already.
-    if (due.length - from <= FEW) insertionSort(due, from);
-    else for (const item of due.splice(from).sort(byDeadline)) due.push(item);
-    return all;
+    const items = due as T[];
+    if (to - from <= FEW) insertionSort(items, from, to);
+    else for (const item of items.slice(from, to).sort(byDeadline)) due[from++] = item;
+    return to;
   }
 
   /** A slot of a higher level has come: its items go where they belong as seen from its start. */
@@ -205,6 +218,7 @@ export class TimerWheel<T extends WheelItem> {
     item.slot = slot;
     item.next = undefined;
     item.previous = last;
+    if (slot === this.#knownSlot && item.deadline < this.#known) this.#known = item.deadline;
     this.#last[slot] = item;
     if (last !== undefined) {
       last.next = item;
@@ -216,6 +230,7 @@ export class TimerWheel<T extends WheelItem> {
 
   #unlink(item: T): void {
     const { slot, next, previous } = item;
+    if (slot === this.#knownSlot && item.deadline === this.#known) this.#knownSlot = -1;
     item.slot = -1;
     item.next = undefined;
     item.previous = undefined;
@@ -245,8 +260,8 @@ function byDeadline(a: WheelItem, b: WheelItem): number {
   return a.deadline - b.deadline || a.order - b.order;
 }
 
-function insertionSort(items: WheelItem[], from: number): void {
-  for (let i = from + 1; i < items.length; i++) {
+function insertionSort(items: WheelItem[], from: number, to: number): void {
+  for (let i = from + 1; i < to; i++) {
     const item = items[i] as WheelItem;
     let at = i;
     for (; at > from; at--) {

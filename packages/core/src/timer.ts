@@ -129,7 +129,7 @@ export class Timer extends Handle implements Timed {
     this.deadline = clock.now() + delay;
     wheel.insert(this);
     this.setActive(true);
-    this.loop.retime();
+    this.loop.retime(this.deadline);
   }
 }
 
