@@ -82,6 +82,7 @@ int Engine::AttachPolled() {
   if (attached()) return -EALREADY;
   const int result = backend_->SetDeadline(kForever);
   polled_ = result == 0;
+  polled_capacity_ = 0;
   return result;
 }
 
@@ -100,7 +101,7 @@ void Engine::Detach() {
 void Engine::Retime(uint64_t timeout_ns) {
   const uint64_t deadline = DeadlineAfter(timeout_ns);
   if (polled_) {
-    backend_->SetDeadline(deadline);
+    if (!unharvested_) backend_->SetDeadline(deadline);
   } else {
     thread_.Retime(deadline);
   }
@@ -109,7 +110,8 @@ void Engine::Retime(uint64_t timeout_ns) {
 int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
   if (polled_) {
     polled_capacity_ = capacity;
-    return backend_->SetDeadline(DeadlineAfter(timeout_ns));
+    // What an earlier way had found is no longer the descriptor's to tell.
+    return backend_->SetDeadline(unharvested_ ? 0 : DeadlineAfter(timeout_ns));
   }
   if (!thread_.running() || !thread_.idle()) return -EALREADY;
   if (unharvested_) {
@@ -138,6 +140,11 @@ int Engine::Arm(uint64_t timeout_ns, uint32_t capacity) {
 // The descriptor said that there is something: look, without waiting.
 int Engine::HarvestPolled(Record* records, uint32_t capacity) {
   if (capacity < polled_capacity_) return -EINVAL;
+  if (unharvested_) {
+    const int left = backend_->Harvest(records, capacity);
+    if (left >= 0) unharvested_ = false;
+    if (left != 0) return left;
+  }
   const int prepared = backend_->Prepare(capacity);
   if (prepared < 0) return prepared;
   bool woken = false;

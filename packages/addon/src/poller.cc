@@ -205,10 +205,9 @@ int Poller::AttachUv(napi_env env, napi_value callback) {
 }
 
 int Poller::ArmUv() {
-  armed_ = true;
-  if (polling_) return 0;
-  const int result = uv_.Resume();
-  polling_ = result == 0;
+  int result = 0;
+  if (!polling_) result = uv_.Resume();
+  armed_ = polling_ = result == 0;
   return result;
 }
 
@@ -312,6 +311,8 @@ Napi::Value Poller::Harvest(const Napi::CallbackInfo& info) {
   if (!engine_.open() || !engine_.attached() || !ReadRecords(info[0], &records, &capacity)) {
     return Result(info, -EINVAL);
   }
+  // Not announced yet. To look now would take the deadline, or the notify, that libuv is to see.
+  if (uv_.running() && armed_) return Result(info, 0);
   const int written = engine_.Harvest(records, capacity);
   const uint64_t rebuilds = engine_.backend()->counters().rebuilds;
   if (uv_.running() && rebuilds != rebuilds_) {

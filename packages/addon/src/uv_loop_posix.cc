@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 namespace pollux {
 namespace {
@@ -21,6 +24,7 @@ struct Uv {
   void (*close)(void* handle, void (*callback)(void*));
   void (*ref)(void* handle);
   void (*unref)(void* handle);
+  int (*backend_fd)(const void* loop);
 };
 
 template <typename Function>
@@ -32,7 +36,20 @@ bool Find(const char* name, Function* out) {
 bool FindAll(Uv* uv) {
   return Find("uv_handle_size", &uv->handle_size) && Find("uv_poll_init", &uv->poll_init) &&
          Find("uv_poll_start", &uv->poll_start) && Find("uv_poll_stop", &uv->poll_stop) &&
-         Find("uv_close", &uv->close) && Find("uv_ref", &uv->ref) && Find("uv_unref", &uv->unref);
+         Find("uv_close", &uv->close) && Find("uv_ref", &uv->ref) && Find("uv_unref", &uv->unref) &&
+         Find("uv_backend_fd", &uv->backend_fd);
+}
+
+// 0, or what the loop's epoll would refuse the descriptor with.
+int Refusal(int loop, Fd fd) {
+#ifdef __linux__
+  epoll_event event{};
+  if (epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) != 0) return errno == EEXIST ? 0 : -errno;
+  epoll_ctl(loop, EPOLL_CTL_DEL, fd, &event);
+#else
+  (void)loop, (void)fd;
+#endif
+  return 0;
 }
 
 // `data` is the first member of every handle, and public.
@@ -43,6 +60,8 @@ void*& DataOf(void* handle) { return *static_cast<void**>(handle); }
 // Outlives the UvLoop: libuv owns the handle until its close callback.
 struct UvLoop::Watch {
   Uv uv;
+  void* loop;
+  Fd fd;
   void* handle;
   Ready ready;
   void* argument;
@@ -64,7 +83,7 @@ int UvLoop::Start(napi_env env, Fd fd, Ready ready, void* argument) {
     free(handle);
     return -ENOMEM;
   }
-  *watch = Watch{uv, handle, ready, argument, nullptr, false};
+  *watch = Watch{uv, loop, fd, handle, ready, argument, nullptr, false};
   const int made = uv.poll_init(loop, handle, fd);
   if (made < 0) {
     free(handle);
@@ -87,7 +106,14 @@ int UvLoop::Start(napi_env env, Fd fd, Ready ready, void* argument) {
 // while it is in does nothing.
 void UvLoop::Pause() { watch_->uv.poll_stop(watch_->handle); }
 
-int UvLoop::Resume() { return watch_->uv.poll_start(watch_->handle, kUvReadable, &UvLoop::OnPoll); }
+// libuv takes the descriptor later, in its own turn, and aborts where the kernel refuses it: an
+// epoll that came to hold the loop's own meanwhile (ELOOP), or a number that was closed. So ask
+// first.
+int UvLoop::Resume() {
+  const int refused = Refusal(watch_->uv.backend_fd(watch_->loop), watch_->fd);
+  if (refused < 0) return refused;
+  return watch_->uv.poll_start(watch_->handle, kUvReadable, &UvLoop::OnPoll);
+}
 
 void UvLoop::KeepAlive(bool keep) { (keep ? watch_->uv.ref : watch_->uv.unref)(watch_->handle); }
 

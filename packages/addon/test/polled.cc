@@ -162,7 +162,8 @@ THEME(polled_deadlines) {
   loop.Arm(5 * kMs);  // a wake does not move it
   loop.engine.Notify();
   CHECK_EQ(loop.Turn(), 0);
-  loop.ExpectDeadline(began + 5 * kMs);
+  // Else they may have come together.
+  if (MonotonicNs() < began + 5 * kMs) loop.ExpectDeadline(began + 5 * kMs);
   loop.Arm(0);  // the same moment twice, and once more when it was harvested
   loop.Arm(0);
   CHECK_EQ(loop.Turn(), 0);

@@ -70,10 +70,9 @@ THEME(polled_rebuild) {
     for (uint32_t i = 0; i < 2; i++) {
       CHECK_EQ(loop.Add(pairs[i].watched, kReadable, i, i == 0 ? Mode::kLevel : Mode::kEdge), 0);
     }
-    const uint64_t began = MonotonicNs();
     {
       const Ghost ghost(loop);
-      loop.Arm(10 * kMs);
+      loop.Arm();
       FailEpollAddsAfter(successes);
       for (int i = 0; i < 4; i++) CHECK_EQ(loop.Harvest(), 0);
       LetEpollAddsSucceed();
@@ -82,7 +81,9 @@ THEME(polled_rebuild) {
     CHECK_EQ(loop.fd(), number);
     CHECK_EQ(fcntl(number, F_GETFD), FD_CLOEXEC);
     CHECK_EQ(CountDescriptors(), before + 7);
-    loop.ExpectDeadline(began + 10 * kMs);
+    const uint64_t began = MonotonicNs();
+    loop.engine.Retime(kMs);
+    loop.ExpectDeadline(began + kMs);
     loop.engine.Notify();
     CHECK_EQ(loop.Turn(), 0);
     CHECK_EQ(loop.engine.wakeups(), 1);
@@ -210,6 +211,63 @@ THEME(polled_and_not_by_turns) {
   loop.Attach();
   loop.Arm(kForever);
   CHECK(!loop.Announced(kMoment));
+}
+
+// What a wait thread had found when it was stopped is polled's first batch.
+THEME(polled_loses_no_batch_of_the_thread) {
+  for (const Mode mode : {Mode::kLevel, Mode::kOneshot, Mode::kEdge}) {
+    Loop loop;
+    Pair pair;
+    loop.Detach();
+    CHECK_EQ(loop.Add(pair.watched, kReadable, 1, mode), 0);
+    pair.Write();
+    for (const bool deleted : {false, true}) {
+      loop.Attach();
+      loop.Arm();
+      loop.Await();
+      loop.Detach();
+      loop.AttachPolled();
+      loop.Arm(kForever);
+      loop.engine.Retime(kSoon);
+      if (deleted) CHECK_DONE(loop.Delete(pair.watched));
+      CHECK_EQ(loop.engine.Harvest(loop.records.data(), 1), -EINVAL);
+      if (!deleted) loop.ExpectTurn(1);
+      if (deleted) CHECK_EQ(loop.Turn(), 0);
+      loop.Arm(kForever);
+      const bool again = mode == Mode::kLevel && !deleted;
+      // The thread's end has rung the bell.
+      if (again || loop.Readable()) CHECK_EQ(loop.Harvest(), again);
+      CHECK_EQ(loop.Readable(), again);
+      loop.Detach();
+      if (!deleted) CHECK_DONE(loop.Modify(pair.watched, kReadable, 1, mode));
+    }
+  }
+}
+
+// A number that was closed but not deleted is not the timer's: the deletion would reach that.
+THEME(polled_timer_has_a_number_of_its_own) {
+  for (int what = 0; what < 4; what++) {
+    Bench bench;
+    if (bench.engine.backend()->PollableFd() == kNoFd) Skip("no descriptor to poll");
+    Pair pairs[2];
+    int numbers[2];
+    for (int i = 0; i < 2; i++) {
+      CHECK_EQ(bench.Add(pairs[i].watched, kReadable, i), 0);
+      numbers[i] = pairs[i].watched;
+    }
+    for (Pair& pair : pairs) pair.CloseWatched();
+    CHECK_EQ(bench.engine.AttachPolled(), 0);
+    for (const int number : numbers) {
+      if (what == 0) CHECK_EQ(bench.Delete(number), 0);
+      if (what == 1) CHECK_EQ(bench.Modify(number, kReadable, 7), -EBADF);
+      if (what == 2) CHECK_EQ(bench.Modify(number, 0, 7), -EBADF);
+      if (what == 3) CHECK_EQ(bench.Add(number, kReadable, 7), -EBADF);
+    }
+    bench.Arm(kMs);
+    pollfd polled{bench.engine.backend()->PollableFd(), POLLIN, 0};
+    CHECK_EQ(poll(&polled, 1, static_cast<int>(kSoon / kMs)), 1);
+    CHECK_EQ(bench.Harvest(), 0);
+  }
 }
 
 THEME(polled_close_in_the_middle) {

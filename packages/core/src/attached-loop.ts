@@ -71,10 +71,6 @@ export class AttachedLoop implements LoopEvents {
     }
     this.#immediate = setImmediate(() => {
       this.#immediate = undefined;
-      // The look takes a deadline that has passed with it: it is to be set anew.
-      if (this.#armedUntil !== undefined && this.#attachment.driver === 'uv') {
-        this.#armedUntil = Number.POSITIVE_INFINITY;
-      }
       this.#turn(() => this.#attachment.harvest());
     });
   }

@@ -28,7 +28,7 @@ export class Hook extends Handle {
     if (kind !== 'idle') this.unref();
     hooks.add(this);
     this.setActive(true);
-    loop.soon();
+    if (kind === 'idle') loop.soon();
   }
 
   /** @internal */

@@ -111,6 +111,7 @@ describe.each(modes)('%s', (mode) => {
       expect([argument, self]).toEqual([0, hook]);
       order.push('check');
     });
+    poller.notify();
     await macrotask(() => mode === 'blocking' && reactor.turn(0));
     while (order.length === 0) await macrotask(() => {});
     order.length = 0;

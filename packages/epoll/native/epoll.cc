@@ -183,6 +183,7 @@ void Epoll::Close() {
   if (waker_ >= 0) close(waker_);
   if (timer_ >= 0) close(timer_);
   epoll_ = waker_ = timer_ = -1;
+  deadline_ = kForever;
   free(found_);
   found_ = nullptr;
   found_capacity_ = found_count_ = 0;
@@ -193,7 +194,15 @@ void Epoll::Close() {
 int Epoll::SetDeadline(uint64_t deadline) {
   if (timer_ < 0) {
     // Even for no deadline at all: one that comes later must not meet EMFILE.
-    const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    // Not a number that is in the table, closed and not yet deleted: Modify and Delete go by it.
+    while (timer >= 0 && table_.Find(timer) != nullptr) {
+      const int next = fcntl(timer, F_DUPFD_CLOEXEC, timer + 1);
+      const int error = errno;
+      close(timer);
+      errno = error;
+      timer = next;
+    }
     if (timer < 0) return -errno;
     if (AddOwn(epoll_, timer, kTimerData) != 0) {
       const int error = -errno;
@@ -241,7 +250,8 @@ int Epoll::SameFile(const Registration& paused) {
 }
 
 int Epoll::Add(Fd fd, Ask ask, uint32_t key) {
-  if (fd == waker_ || fd == timer_) return -EINVAL;  // ours, and not in the table
+  // Ours, and not in the table. -1 is the kernel's to refuse.
+  if (fd >= 0 && (fd == waker_ || fd == timer_)) return -EINVAL;
   if (!table_.Reserve()) return -ENOMEM;
   Registration* old = table_.Find(fd);
   const bool in_set = old != nullptr && old->in_kernel;

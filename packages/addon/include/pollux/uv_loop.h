@@ -1,8 +1,9 @@
 // A descriptor in Node's own libuv loop, without linking a single libuv symbol.
 //
-// The functions are found by dlsym in the running process: Node exports them,
-// and a runtime without libuv (Bun, Deno) simply has none, so the same binary
-// still loads there. The size of a handle is asked of libuv, never assumed.
+// The functions are found by dlsym in the running process, so the same binary
+// loads where there are none. Found does not mean there is a libuv: Bun exports
+// every name, and most of them abort, so it is the caller who knows the runtime
+// (DRIVERS_HERE in selection.ts). The size of a handle is asked, never assumed.
 #pragma once
 
 #include <node_api.h>
@@ -23,6 +24,7 @@ class UvLoop {
   // No calls until Resume, which also looks anew at the open file behind the
   // number. Resume without Pause does no harm.
   void Pause();
+  // A negative errno where the loop would not take the descriptor.
   int Resume();
   void KeepAlive(bool keep);
   // No call of `ready` after this. The handle closes in a later turn of the loop.
