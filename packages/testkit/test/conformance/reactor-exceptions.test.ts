@@ -5,7 +5,21 @@ import { cases } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { type Ended, runFixture } from './reactor-support.js';
 
-const places = ['watcher', 'timer', 'deferred', 'nextTick', 'promise', 'microtask'];
+const places = [
+  'watcher',
+  'timeout',
+  'timer',
+  'deferred',
+  'hook',
+  'batch',
+  'stream',
+  'abort',
+  'nextTick',
+  'promise',
+  'microtask',
+];
+/** What is thrown there rejects a promise. */
+const rejections = ['promise', 'stream'];
 
 interface Line {
   seen?: string;
@@ -46,19 +60,19 @@ describe.each(cases)('$backend, $way', ({ backend, way }) => {
 
   test.concurrent.each(places)('somebody listens: %s', async (place) => {
     const ended = await run('uncaughtException', place);
-    expectAllSeen(ended, place === 'promise' ? 'unhandledRejection' : 'uncaughtException');
+    expectAllSeen(ended, rejections.includes(place) ? 'unhandledRejection' : 'uncaughtException');
   });
 
-  test.concurrent.each(['watcher', 'nextTick', 'promise'])(
+  test.concurrent.each(['watcher', 'timeout', 'stream', 'nextTick', 'promise'])(
     'somebody listens, while async_hooks are in use: %s',
     async (place) => {
       const ended = await run('uncaughtException', place, 'hooks');
-      expectAllSeen(ended, place === 'promise' ? 'unhandledRejection' : 'uncaughtException');
+      expectAllSeen(ended, rejections.includes(place) ? 'unhandledRejection' : 'uncaughtException');
     },
   );
 
-  test.concurrent('somebody listens to unhandledRejection', async () => {
-    expectAllSeen(await run('unhandledRejection', 'promise'), undefined);
+  test.concurrent.each(rejections)('somebody listens to unhandledRejection: %s', async (place) => {
+    expectAllSeen(await run('unhandledRejection', place), undefined);
   });
 
   test.concurrent.each(places)('nobody listens: %s', async (place) => {
@@ -70,13 +84,13 @@ describe.each(cases)('$backend, $way', ({ backend, way }) => {
   });
 
   test.concurrent('nobody listens, in a worker', async () => {
-    const ended = await runFixture('reactor-worker-errors', [backend, way]);
+    const inWorker = ['watcher', 'timeout', 'timer', 'deferred', 'stream', 'nextTick', 'promise'];
+    const ended = await runFixture('reactor-worker-errors', [backend, way, ...inWorker]);
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
     const said = ended.said as { messages: Line[] }[];
     expect(said).toEqual(
-      places
-        // After one from queueMicrotask a worker of Node's goes on for a moment: nothing to hold.
-        .filter((place) => place !== 'microtask')
+      inWorker
+        // Not microtask: after an error there a worker of Node's goes on for a moment.
         .map((place, i) => {
           const n = said[i]?.messages[1]?.called;
           return {
