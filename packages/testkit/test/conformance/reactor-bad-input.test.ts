@@ -4,28 +4,21 @@ import { openFds, openFile, pipe, read, write } from '@pollux/testkit';
 import { cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { countedFds, readyPipes, thrownBy } from './reactor-support.js';
+import {
+  type Expected,
+  expectRefusal,
+  ignore,
+  NOT_BOOLEANS,
+  NOT_FUNCTIONS,
+  NOT_INTEGERS,
+  NOT_NUMBERS,
+  NOT_OBJECTS,
+  range,
+  type,
+  value,
+} from './refusals.js';
 
 const { readable } = Interest;
-const ignore = (): void => {};
-
-type Expected = readonly [name: string, code: string, argument: string];
-const type = (argument: string): Expected => ['TypeError', 'ERR_INVALID_ARG_TYPE', argument];
-const value = (argument: string): Expected => ['TypeError', 'ERR_INVALID_ARG_VALUE', argument];
-const range = (argument: string): Expected => ['RangeError', 'ERR_OUT_OF_RANGE', argument];
-
-/** What is no number, and numbers that no integer argument takes. */
-const NOT_NUMBERS: unknown[] = [undefined, null, '1', true, 1n, {}, [], Symbol('1'), ignore];
-const NOT_INTEGERS = [Number.NaN, 1.5, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-const NOT_OBJECTS: unknown[] = [null, 1, 'level', true, 1n, Symbol('options'), ignore];
-const NOT_FUNCTIONS: unknown[] = [undefined, null, 1, 'callback', {}, [], Symbol('callback')];
-const NOT_BOOLEANS: unknown[] = [null, 0, 1, 'true', {}, []];
-
-function expectRefusal(action: () => unknown, [name, code, argument]: Expected): void {
-  const error = thrownBy(action);
-  expect(error).toMatchObject({ name, code });
-  expect(error).toBeInstanceOf(name === 'TypeError' ? TypeError : RangeError);
-  expect(error.message).toContain(`"${argument}"`);
-}
 
 describe.each(cases)('$backend, $way', (row) => {
   const fds = countedFds();
@@ -166,23 +159,43 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(openFds()).toEqual(before);
   });
 
-  test('methods on the wrong receiver, and classes without new', () => {
+  test('methods on the wrong receiver, and classes without new', async () => {
     using driven = new DrivenReactor(row);
-    const [fd] = readyPipes(fds, 1) as [number];
-    const watcher = driven.reactor.watch(fd, readable, ignore);
-    const timer = driven.reactor.timer(1, ignore);
-    for (const real of [driven.reactor, watcher, timer]) {
-      const prototype = Object.getPrototypeOf(real) as Record<string | symbol, unknown>;
-      for (const name of Reflect.ownKeys(prototype)) {
-        const { value: method } = Object.getOwnPropertyDescriptor(prototype, name) ?? {};
-        if (typeof method !== 'function' || name === 'constructor') continue;
-        for (const receiver of [undefined, {}, Object.create(prototype), new Proxy(real, {})]) {
-          // Those that take more than nothing are given what would be right.
-          expect(() => method.call(receiver, fd, readable, ignore)).toThrow(TypeError);
+    const { reactor } = driven;
+    const [fd, other] = readyPipes(fds, 2) as [number, number];
+    const handles = [
+      reactor.watch(fd, readable, ignore),
+      reactor.timer(1, ignore),
+      reactor.check(ignore),
+      reactor.batch(ignore),
+      reactor.watch(fd, readable),
+      ...(row.way === 'blocking' ? [] : [reactor.signal('SIGUSR2', ignore)]),
+      ...(process.platform === 'linux' ? [reactor.child(process.pid, ignore)] : []),
+    ];
+    for (const real of [reactor, ...handles]) {
+      for (const prototype of prototypesOf(real)) {
+        for (const name of Reflect.ownKeys(prototype)) {
+          const { value: method } = Object.getOwnPropertyDescriptor(prototype, name) ?? {};
+          if (typeof method !== 'function' || name === 'constructor') continue;
+          // It gives back whatever it was called on.
+          if (name === Symbol.asyncIterator) continue;
+          for (const receiver of [undefined, {}, Object.create(prototype), new Proxy(real, {})]) {
+            const where = `${real.constructor.name}.${String(name)}`;
+            // Those that take more than nothing are given what would be right.
+            const call = async (): Promise<unknown> =>
+              method.call(receiver, other, readable, ignore);
+            await expect(call(), where).rejects.toBeInstanceOf(TypeError);
+          }
         }
+        expect(() => (prototype.constructor as () => void)()).toThrow(TypeError);
       }
-      expect(() => (prototype.constructor as () => void)()).toThrow(TypeError);
     }
-    expect(watcher.active && !timer.closed && !driven.reactor.closed).toBe(true);
+    expect(handles.every(({ closed }) => !closed) && !reactor.closed).toBe(true);
   });
 });
+
+/** Those of an object's classes. */
+function prototypesOf(object: object): Record<string | symbol, unknown>[] {
+  const prototype = Object.getPrototypeOf(object) as Record<string | symbol, unknown>;
+  return prototype === Object.prototype ? [] : [prototype, ...prototypesOf(prototype)];
+}
