@@ -249,10 +249,13 @@ describe('what is no silence', () => {
   test('what came while a callback took its time', () => {
     const { reactor, poller, clock, told, tell, until } = inMemory();
     reactor.watch(1, readable, tell, { timeoutMs: 10, mode: 'edge' });
-    reactor.timer(5, () => {
+    const slow = (): void => {
       clock.advance(20);
       poller.set(1, readable);
-    });
+    };
+    reactor.watch(2, readable, slow, { mode: 'oneshot' });
+    until(5);
+    poller.set(2, readable);
     until(30);
     expect(told).toEqual([{ at: 25, events: readable }]);
     until(36);
