@@ -48,7 +48,6 @@ interface Owner {
 
 /** What a file that never blocks is ready for, as poll(2) has it. */
 const ALWAYS = Interest.readable | Interest.writable;
-const EEXIST = -17;
 const ENOENT = -2;
 
 export class WatchTable {
@@ -101,8 +100,9 @@ export class WatchTable {
   /** Registers a new watcher, wanting `interest`. */
   insert(watcher: Watcher, interest: number): void {
     const entry = this.#byFd.get(watcher.fd);
-    if (entry?.batch !== undefined) throw systemError(EEXIST, 'watch', { fd: watcher.fd });
-    if (entry !== undefined && this.#join(entry, watcher, interest)) return;
+    // For one of a batch the poller says it: EEXIST, unless the number was closed and reused.
+    const shared = entry !== undefined && entry.batch === undefined;
+    if (shared && this.#join(entry, watcher, interest)) return;
     const { alwaysReady } = watcher;
     this.#register(watcher.fd, merge([watcher], watcher, interest), {
       watchers: [watcher],
