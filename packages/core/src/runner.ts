@@ -12,6 +12,9 @@ export class Runner {
   readonly #slowMs: number;
   readonly #reactor: object;
   #mark = 0;
+  /** The callback that ran last, and how long it took: what it has queued is its cost too. */
+  #last: Runnable | undefined;
+  #lastTook = 0;
   /** How many ran in this turn. */
   called = 0;
   /** No callback runs while this is so: the reactor was closed, or stopped. */
@@ -28,7 +31,7 @@ export class Runner {
     this.#reactor = reactor;
   }
 
-  /** When the last callback of this turn ended, or the turn began. */
+  /** When the last callback of this turn, or what it had queued, ended; or the turn began. */
   get mark(): number {
     return this.#mark;
   }
@@ -40,12 +43,13 @@ export class Runner {
 
   /** The end of a turn that nobody else will drain after. */
   end(drain: boolean): void {
-    if (drain && this.called > 0) this.#host.drain();
+    if (drain && this.called > 0) this.#drain();
+    this.#last = undefined;
   }
 
   /** To be called before deciding on the next callback: what the last one queued may change it. */
   between(): void {
-    if (this.called > 0) this.#host.drain();
+    if (this.called > 0) this.#drain();
   }
 
   /** Calls back, unless halted. */
@@ -58,12 +62,28 @@ export class Runner {
     } catch (error) {
       this.#host.report(error);
     }
-    // From the end of the one before: the ticks in between are a callback's cost too.
-    const now = this.#clock.now();
-    const took = now - this.#mark;
-    this.#mark = now;
+    const took = this.#sinceMark();
+    this.#last = item;
+    this.#lastTook = took;
     if (took > this.longestMs) this.longestMs = took;
     if (took >= this.#slowMs) this.#reportSlow(item, took);
+  }
+
+  #drain(): void {
+    this.#host.drain();
+    if (this.#last === undefined) return;
+    const took = this.#lastTook + this.#sinceMark();
+    if (took > this.longestMs) this.longestMs = took;
+    // Reported once.
+    if (took >= this.#slowMs && this.#lastTook < this.#slowMs) this.#reportSlow(this.#last, took);
+    this.#last = undefined;
+  }
+
+  #sinceMark(): number {
+    const now = this.#clock.now();
+    const since = now - this.#mark;
+    this.#mark = now;
+    return since;
   }
 
   /** For a callback inside a callback: drained before, and what it throws is reported. */
