@@ -219,7 +219,9 @@ export class EventLoop implements Loop {
       runner.between();
       if (runner.halted) return;
       const item = queue.shift();
-      if (item?.wanted) runner.run(item, 0);
+      // Paused or closed since it was found: that costs nothing.
+      if (!item?.wanted) continue;
+      runner.run(item, 0);
       if (runner.called >= most || runner.mark >= until) return;
     }
   }
@@ -237,7 +239,7 @@ export class EventLoop implements Loop {
       // Closed or set anew by one before it.
       if (!timer.waiting) continue;
       if (this.closed) timer.abandon();
-      else if (runner.halted) this.wheel.insert(timer);
+      else if (runner.halted) this.wheel.putBack(timer);
       else if (timer.isDue()) runner.run(timer, at);
     }
   }

@@ -31,8 +31,9 @@ export abstract class Handle {
     return this.#active;
   }
 
+  /** By `close`, by its signal, or with the reactor. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed || this.#loop.closed;
   }
 
   /** Idempotent. From here on there are no calls, not even of what was found already. */
@@ -98,7 +99,7 @@ export abstract class Handle {
 
   /** @internal */
   protected assertOpen(): void {
-    if (!this.#closed && !this.#loop.closed) return;
+    if (!this.closed) return;
     throw new PolluxError('ERR_POLLUX_CLOSED', `This is closed: ${this.label}`);
   }
 

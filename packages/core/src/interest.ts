@@ -48,9 +48,11 @@ export function eventNames(bits: number): string[] {
     .map(([name]) => name);
 }
 
-/** The part of `events` that concerns somebody who asked for `interest`; 0 if none does. */
+/**
+ * The part of `events` that concerns somebody who asked for `interest`; 0 if none does. Who asked
+ * for nothing is told of nothing, not even of an error that others on the descriptor are told of.
+ */
 export function eventsFor(events: number, interest: number): number {
-  // Hints come with what was asked for, and to nobody else.
   if (interest === 0) return 0;
   let concerns = events & (interest | HINTS);
   if ((interest & Interest.readable) === 0) concerns &= ~Events.readClosed;

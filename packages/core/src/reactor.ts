@@ -303,7 +303,8 @@ export class Reactor {
       throw new PolluxError('ERR_POLLUX_NESTED', 'run() is under way already');
     }
     this.#start();
-    if (!this.alive) return Promise.resolve();
+    // The start takes it to its next wait: a prepare hook may have stopped or closed it by now.
+    if (!this.alive || this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
       this.#run = { resolve };
     });

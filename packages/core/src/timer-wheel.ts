@@ -61,6 +61,11 @@ export class TimerWheel<T extends WheelItem> {
 
   insert(item: T): void {
     item.order = this.#order++;
+    this.putBack(item);
+  }
+
+  /** For one that was taken out and not served: it keeps its place among its equals. */
+  putBack(item: T): void {
     this.#size++;
     this.#link(item, this.#slotOf(item.deadline));
   }
