@@ -55,20 +55,30 @@ export class SignalWatcher extends Handle implements Ready {
 
   /** @internal The signal came; twice before it is served is once, as in the kernel. */
   raise(): void {
+    if (this.#arrived) return;
     this.#arrived = true;
+    // There is something to do: the process does not end before it is done, ref'd or not.
+    this.loop.liveness.add();
     this.loop.queue.push(this);
     this.loop.soon();
   }
 
   /** @internal */
   fire(): void {
-    this.#arrived = false;
+    this.#served();
     this.invoke(this.#callback, this.name, this);
   }
 
   protected release(): void {
     this.loop.handles.delete(this);
     unlisten(this);
+    this.#served();
+  }
+
+  #served(): void {
+    if (!this.#arrived) return;
+    this.#arrived = false;
+    this.loop.liveness.remove();
   }
 }
 
