@@ -104,7 +104,7 @@ export class World {
       const { watchers } = this;
       if (events === Events.timeout) {
         this.#enter('timers', this.#stopDue);
-        watchers.timedOut(model, this.#timersNow, this.clock.now());
+        watchers.timedOut(model, this.#turnNow, this.clock.now());
         this.#act();
         this.#lookForStop();
       } else {
@@ -211,7 +211,7 @@ export class World {
     if (phase === 'timers') {
       if (!this.halted) {
         this.timers.done();
-        this.watchers.timersDone(this.#timersNow);
+        this.watchers.timersDone(this.#turnNow);
       }
       this.#deferredDue = this.deferred.length;
     }
