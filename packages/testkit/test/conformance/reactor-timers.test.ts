@@ -150,6 +150,23 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(far.closed).toBe(false);
   });
 
+  test('a deadline that passes just before a turn for something else is not the last one', async () => {
+    using driven = new DrivenReactor(row);
+    const { reactor } = driven;
+    const order: string[] = [];
+    // A wait for the first of them is under way.
+    await driven.during(2);
+    reactor.timer(5, () => order.push('first'));
+    reactor.timer(40, () => order.push('second'));
+    setImmediate(() => {
+      // In Node's next round: the deadline passes after its poll phase, and then comes the turn.
+      setImmediate(() => stall(10));
+      reactor.defer(() => order.push('deferred'));
+    });
+    await driven.until(() => order.length === 3, 2000);
+    expect(order.indexOf('second')).toBe(2);
+  });
+
   test('a thousand set, half of them closed: the other half comes', async () => {
     using driven = new DrivenReactor(row);
     const called = new Set<number>();
