@@ -147,16 +147,19 @@ export class TimerWheel<T extends WheelItem> {
   #takeSlot(slot: number, now: number, from: number): number {
     const { due } = this;
     let to = from;
+    let sorted = true;
     for (let item = this.#first[slot]; item !== undefined; ) {
       const next = item.next as T | undefined;
       if (item.deadline <= now) {
         this.#unlink(item);
         this.#size--;
+        if (to > from && byDeadline(due[to - 1] as T, item) > 0) sorted = false;
         due[to++] = item;
       }
       item = next;
     }
-    // Milliseconds come in order; within one, a slot is small or mostly sorted already.
+    // Milliseconds come in order; within one, a slot is often sorted, or small.
+    if (sorted) return to;
     const items = due as T[];
     if (to - from <= FEW) insertionSort(items, from, to);
     else for (const item of items.slice(from, to).sort(byDeadline)) due[from++] = item;
