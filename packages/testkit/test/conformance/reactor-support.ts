@@ -88,6 +88,8 @@ interface FixtureOptions {
   onSaid?: (value: unknown, pid: number) => void;
   nodeArguments?: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** When to take it for hung; 15 s if left out. */
+  timeoutMs?: number;
 }
 
 /**
@@ -96,13 +98,13 @@ interface FixtureOptions {
 export function runFixture(
   name: string,
   fixtureArguments: readonly string[],
-  { onSaid, nodeArguments = [], env = {} }: FixtureOptions = {},
+  { onSaid, nodeArguments = [], env = {}, timeoutMs = 15_000 }: FixtureOptions = {},
 ): Promise<Ended> {
   const file = fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [...nodeArguments, file, ...fixtureArguments], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 15_000,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   });
   const said: unknown[] = [];
