@@ -153,6 +153,8 @@ constexpr Export kExports[] = {
     {"localAddress", Verb<LocalAddress>::Call},
     {"peerAddress", Verb<PeerAddress>::Call},
     {"setOption", Verb<SetOption>::Call},
+    {"adoptListener", Verb<AdoptListener>::Call},
+    {"stopInput", Verb<StopInput>::Call},
     {"receive", Verb<Receive>::Call},
     {"send", Verb<Send>::Call},
     {"accept", Verb<Accept>::Call},

@@ -85,6 +85,14 @@ int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset);
 // Sets the option of that number in the list of sockets_posix.cc.
 int SetOption(OwnedFds* owned, int fd, int option, int value);
 
+// A descriptor of our own for a listening socket that somebody else has opened, as that of another
+// thread; nonblocking, and so is the other's from here on. -EINVAL for what does not listen.
+int AdoptListener(OwnedFds* owned, int fd);
+// From here on nothing new begins: a listener's kernel drops what opens a connection (not what
+// completes one that is being opened), a datagram socket's drops everything. For all that share the
+// socket, for good. -ENOSYS where there are no socket filters.
+int StopInput(OwnedFds* owned, int fd);
+
 // Datagrams.
 
 // Receives what has come for fds[0..count), at most per_fd each, and returns the number of records.

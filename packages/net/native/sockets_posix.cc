@@ -1,10 +1,15 @@
 // Sockets, one at a time: made, set up, named, ended.
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#ifdef SO_ATTACH_FILTER
+#include <linux/filter.h>
+#endif
 
 #include "compat_posix.h"
 #include "net.h"
@@ -133,6 +138,48 @@ int SetOption(OwnedFds* owned, int fd, int option, int value) {
   if (!owned->Has(fd)) return -EBADF;
   const Option& known = kOptions[option];
   return setsockopt(fd, known.level, known.name, &value, sizeof value) == 0 ? 0 : -errno;
+}
+
+int AdoptListener(OwnedFds* owned, int fd) {
+  if (fd < 0) return -EBADF;
+  int listens = 0;
+  socklen_t length = sizeof listens;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0) return -errno;
+  if (listens == 0) return -EINVAL;
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return -errno;
+  const int flags = fcntl(copy, F_GETFL);
+  if (flags < 0 || fcntl(copy, F_SETFL, flags | O_NONBLOCK) != 0) {
+    const int error = -errno;
+    close(copy);
+    return error;
+  }
+  if (owned->Add(copy)) return copy;
+  close(copy);
+  return -ENOMEM;
+}
+
+int StopInput(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+#ifdef SO_ATTACH_FILTER
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return -errno;
+  // A TCP filter sees a segment from its TCP header on: byte 13 has the flags. SYN (2) without ACK
+  // (16) opens a connection. Accepted sockets inherit the filter; to them no such segment comes.
+  sock_filter opening[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),          BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  sock_filter everything[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+  const bool stream = type == SOCK_STREAM;
+  const sock_fprog program = {static_cast<unsigned short>(stream ? 5 : 1),
+                              stream ? opening : everything};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 ? 0 : -errno;
+#else
+  return -ENOSYS;
+#endif
 }
 
 }  // namespace pollux::net

@@ -18,6 +18,8 @@ interface Native {
   localAddress(fd: number, slots: Uint8Array, offset: number): number;
   peerAddress(fd: number, slots: Uint8Array, offset: number): number;
   setOption(fd: number, option: number, value: number): number;
+  adoptListener(fd: number): number;
+  stopInput(fd: number): number;
 
   receive(
     fds: Int32Array,
@@ -72,7 +74,8 @@ export const SocketOption = {
   sendBufferSize: 6,
 } as const;
 
-// Results that are not failures.
+// Results that are not failures, or not always.
+export const EINVAL: number = -constants.errno.EINVAL;
 export const EAGAIN: number = -constants.errno.EAGAIN;
 export const EINPROGRESS: number = -constants.errno.EINPROGRESS;
 export const ENOTCONN: number = -constants.errno.ENOTCONN;

@@ -2,6 +2,8 @@
 import { EventEmitter } from 'node:events';
 import {
   Interest,
+  invalidType,
+  invalidValue,
   PolluxError,
   type Reactor,
   type SystemError,
@@ -11,7 +13,7 @@ import {
 } from '@pollux/core';
 import { type Endpoint, encodeEndpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
+import { EINVAL, native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
 import { localEndpoint, openSocket, orClose, useEndpoint } from './socket.js';
 import { checkStreamOptions, type TcpStreamOptions } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
@@ -28,6 +30,16 @@ export interface TcpListenOptions extends TcpStreamOptions {
   reusePort?: boolean;
   /** IPV6_V6ONLY: whether a listener on `'::'` leaves IPv4 alone; the system's default if left out. */
   ipv6Only?: boolean;
+  /**
+   * In place of all of the above: the descriptor of a socket that listens already, another thread's
+   * `listener.fd` say. It is duplicated, so each of those that share it closes its own.
+   */
+  fd?: number;
+  /**
+   * EPOLLEXCLUSIVE: of several threads that share a listening socket, a connection wakes one or a few
+   * that wait, not all. ERR_POLLUX_UNSUPPORTED where the backend has none.
+   */
+  exclusive?: boolean;
 }
 
 export interface TcpListenerEvents {
@@ -46,6 +58,9 @@ const ACCEPT_BATCH = 32;
 /** Calls of one callback; a listener that has more is called again, after its neighbours. */
 const MAX_BATCHES = 4;
 const RETRY_MS = 100;
+/** What `finish` leaves to connections that are being opened: some round trips. */
+const FINISH_MS = 250;
+const MAX_FINISH_MS = 0x7fff_ffff;
 
 interface Accepted {
   readonly fd: number;
@@ -63,6 +78,10 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
   readonly #peers = new Uint8Array(ACCEPT_BATCH * SLOT_SIZE);
   #retry: Timer | undefined;
   #failing = false;
+  #lastLook: Timer | undefined;
+  #finishing = false;
+  /** Accepted, and not handed out yet: a listener of one before them threw. */
+  #held = 0;
   #closed = false;
 
   /**
@@ -73,6 +92,8 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
     checkReactor(reactor);
     checkOptions('options', options);
     checkStreamOptions(options);
+    checkBoolean('options.exclusive', options.exclusive);
+    if (options.fd !== undefined) return TcpListener.#adopt(reactor, options.fd, options);
     const { address = '0.0.0.0', port = 0, backlog = 511 } = options;
     checkPort('options.port', port, 0);
     checkInteger('options.backlog', backlog, 0, 0x7fff_ffff);
@@ -93,21 +114,43 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
     });
   }
 
-  private constructor(reactor: Reactor, fd: number, options: TcpStreamOptions) {
+  static #adopt(reactor: Reactor, theirs: number, options: TcpListenOptions): TcpListener {
+    checkInteger('options.fd', theirs, 0, 0x7fff_ffff);
+    for (const name of ['address', 'port', 'backlog', 'reusePort', 'ipv6Only'] as const) {
+      if (options[name] === undefined) continue;
+      throw invalidType(`options.${name}`, 'left out beside "options.fd"', options[name]);
+    }
+    const fd = native.adoptListener(theirs);
+    if (fd === EINVAL) throw invalidValue('options.fd', 'a socket that listens', theirs);
+    if (fd < 0) throw systemError(fd, 'dup', { fd: theirs });
+    return orClose(fd, () => new TcpListener(reactor, fd, options));
+  }
+
+  private constructor(reactor: Reactor, fd: number, options: TcpListenOptions) {
     super();
     this.#exchange = Exchange.of(reactor);
     this.#options = options;
     this.#fd = fd;
     this.#fds = Int32Array.of(fd);
     this.#local = localEndpoint(fd);
-    this.#watcher = reactor.watch(fd, Interest.readable, () =>
-      this.#exchange.run(() => this.#accept()),
+    const exclusive = options.exclusive ?? false;
+    this.#watcher = reactor.watch(
+      fd,
+      Interest.readable,
+      () => this.#exchange.run(() => void this.#accept()),
+      { exclusive },
     );
   }
 
   /** True once `close` was called. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** The descriptor, for `listen(reactor, { fd })` in another thread. Do not close it. */
+  get fd(): number {
+    if (this.#closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The listener is closed');
+    return this.#fd;
   }
 
   /** The local endpoint, with the port that the system chose. */
@@ -121,9 +164,27 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
     if (this.#closed) return;
     this.#closed = true;
     this.#retry?.close();
+    this.#lastLook?.close();
     this.#watcher.close();
     native.close(this.#fd);
     this.#exchange.later(() => this.emit('close'));
+  }
+
+  /**
+   * Closes without losing a connection: no new ones begin, those that the system has accepted, or
+   * accepts within `graceMs` (250), are handed out, then it closes. Idempotent; keeps the process
+   * alive meanwhile, unless unref'd.
+   *
+   * A client that comes later is not answered, so it tries again after a second: it is refused then,
+   * or finds another listener on the port. All that share the socket stop together.
+   */
+  finish(graceMs: number = FINISH_MS): void {
+    checkInteger('graceMs', graceMs, 0, MAX_FINISH_MS);
+    if (!this.#accepts() || this.#finishing) return;
+    this.#finishing = true;
+    // Where there are no filters, one that comes in the very moment of the close is reset.
+    native.stopInput(this.#fd);
+    this.#finishIn(graceMs);
   }
 
   [Symbol.dispose](): void {
@@ -133,6 +194,7 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
   ref(): this {
     this.#watcher.ref();
     this.#retry?.ref();
+    this.#lastLook?.ref();
     return this;
   }
 
@@ -140,6 +202,7 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
   unref(): this {
     this.#watcher.unref();
     this.#retry?.unref();
+    this.#lastLook?.unref();
     return this;
   }
 
@@ -151,11 +214,30 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
     return !this.#closed && !this.#exchange.reactor.closed;
   }
 
-  #accept(): void {
+  #finishIn(delayMs: number): void {
+    this.#lastLook = this.#exchange.reactor.timer(delayMs, () =>
+      this.#exchange.run(() => this.#finish()),
+    );
+    if (!this.#watcher.hasRef()) this.#lastLook.unref();
+  }
+
+  /** Closes when nothing is left. Until then again and again, after what a turn has to do. */
+  #finish(): void {
+    let empty = false;
+    try {
+      empty = this.#accept();
+    } finally {
+      if (empty && this.#held === 0) this.close();
+      else if (this.#accepts()) this.#finishIn(this.#failing ? RETRY_MS : 0);
+    }
+  }
+
+  /** Whether there is nothing left to accept. */
+  #accept(): boolean {
     for (let batch = 0; batch < MAX_BATCHES && this.#accepts(); batch++) {
       const count = native.accept(this.#fds, 1, ACCEPT_BATCH, this.#records, this.#peers);
       if (count < 0) throw systemError(count, 'accept4', { fd: this.#fd });
-      if (count === 0) return;
+      if (count === 0) return true;
       // A failure is the last record.
       const last = this.#records[2 * count - 1] as number;
       const accepted: Accepted[] = [];
@@ -166,12 +248,16 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
       }
       if (last < 0) this.#failed(last);
       else this.#failing = false;
+      this.#held += accepted.length;
       this.#exchange.deliverEach(accepted, (connection) => this.#handOut(connection));
-      if (last < 0 || count < ACCEPT_BATCH) return;
+      if (last < 0) return false;
+      if (count < ACCEPT_BATCH) return true;
     }
+    return false;
   }
 
   #handOut({ fd, peer }: Accepted): void {
+    this.#held--;
     // A listener of a connection before this one may have closed us, or the reactor.
     if (!this.#accepts() || this.listenerCount('connection') === 0) {
       native.close(fd);

@@ -78,6 +78,8 @@ const MAX_QUEUED_BYTES = 1 << 20;
 const MAX_BUFFER_SIZE = 0x7fff_ffff;
 /** System calls of one callback; a socket that has more is called again, after its neighbours. */
 const MAX_BATCHES = 4;
+/** Callbacks in which `finish` takes what still comes; from then on nothing does. */
+const OPEN_ROUNDS = 8;
 
 export class UdpSocket extends EventEmitter<UdpSocketEvents> {
   /** The remote endpoint of a connected socket. */
@@ -89,6 +91,10 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
   readonly #family: 'IPv4' | 'IPv6';
   #local: Endpoint | undefined;
   #dropped = false;
+  /** Callbacks since `finish`; undefined before. */
+  #finishing: number | undefined;
+  /** Received, and not handed out yet: a listener of one before them threw. */
+  #held = 0;
   #closed = false;
 
   /**
@@ -247,6 +253,16 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     this.#exchange.later(() => this.emit('close'));
   }
 
+  /**
+   * Closes without losing a datagram that the system has for us: they are handed out, what the
+   * listeners answer at once is sent, then it closes. Idempotent; keeps the process alive meanwhile.
+   */
+  finish(): void {
+    if (!this.#listens() || this.#finishing !== undefined) return;
+    this.#finishing = 0;
+    this.#exchange.later(() => this.#finish());
+  }
+
   [Symbol.dispose](): void {
     this.close();
   }
@@ -292,7 +308,27 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     if ((events & Interest.readable) !== 0) this.#receive();
   }
 
-  #receive(): void {
+  #finish(empty = false): void {
+    // A full socket goes on when it has room.
+    if (!this.#listens() || this.#queue.full) return;
+    if (empty && this.#held === 0) {
+      this.close();
+      return;
+    }
+    // Else a flood would keep it for ever.
+    if (this.#finishing === OPEN_ROUNDS) native.stopInput(this.#fd);
+    this.#finishing = (this.#finishing ?? 0) + 1;
+    let received = false;
+    try {
+      received = this.#receive();
+    } finally {
+      // What was answered is sent before that.
+      this.#exchange.later(() => this.#finish(received));
+    }
+  }
+
+  /** Whether there is nothing left to receive. */
+  #receive(): boolean {
     const inbox = this.#exchange.datagramInbox;
     for (let batch = 0; batch < MAX_BATCHES && this.#listens(); batch++) {
       const count = inbox.receive(this.#fd);
@@ -303,8 +339,9 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
         this.#holdRest(next, count);
         throw error;
       }
-      if (count < RECEIVE_BATCH) return;
+      if (count < RECEIVE_BATCH) return true;
     }
+    return false;
   }
 
   #deliver(i: number): void {
@@ -329,8 +366,10 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
       else if (peer !== undefined) held.push([inbox.copy(i), peer]);
     }
     if (held.length === 0) return;
+    this.#held += held.length;
     this.#exchange.later(() =>
       this.#exchange.deliverEach(held, ([data, peer]) => {
+        this.#held--;
         if (this.#listens()) this.emit('message', data, peer);
       }),
     );
@@ -349,6 +388,7 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     this.#queue.resume(this.#exchange.datagramOutbox);
     if (this.#queue.full) return;
     this.#watcher.update(Interest.readable);
+    if (this.#finishing !== undefined) this.#exchange.later(() => this.#finish());
     if (!this.#dropped) return;
     this.#dropped = false;
     this.#exchange.later(() => {
