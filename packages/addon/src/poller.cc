@@ -147,7 +147,7 @@ Napi::Value Poller::Notify(const Napi::CallbackInfo& info) {
 // callback scope of Node's, each time there is something to harvest. Driver 0 is
 // the wait thread, 1 is Node's own libuv loop.
 Napi::Value Poller::Attach(const Napi::CallbackInfo& info) {
-  uint32_t driver;
+  uint32_t driver = 0;
   if (!engine_.open() || !info[0].IsFunction() || !ReadUint32(info[1], &driver) || driver > 1) {
     return Result(info, -EINVAL);
   }
