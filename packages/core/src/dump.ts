@@ -11,16 +11,20 @@ export function dump(title: string, loop: EventLoop): string {
   const lines = [title];
   for (const entry of loop.table.entries()) {
     const { fd, interest, mode, always, batch, disarmed, watchers } = entry;
-    const where = always ? ', always ready' : disarmed ? ', oneshot fired' : '';
+    const where = always
+      ? ', always ready'
+      : disarmed && mode === 'oneshot' && watchers.some(({ active }) => !active)
+        ? ', oneshot fired'
+        : '';
     const whose = batch === undefined ? '' : ', in a batch';
     lines.push(`  fd ${fd}: ${names(interest)} (${mode}${where}${whose})`);
     for (const watcher of watchers) lines.push(`    ${describeWatcher(watcher)}`);
   }
   const timers = [...loop.wheel.items()].sort((a, b) => a.deadline - b.deadline);
-  const now = loop.clock.now();
   for (const timer of timers.slice(0, MOST_TIMERS)) {
-    const inMs = `in ${Math.max(0, timer.deadline - now).toFixed(1)} ms`;
-    lines.push(`  ${timer.label}: ${inMs}${madeAt(timer.origin)}`);
+    const inMs = `in ${timer.remaining.toFixed(1)} ms`;
+    const unref = timer.hasRef() ? '' : ', unref';
+    lines.push(`  ${timer.label}: ${inMs}${unref}${madeAt(timer.origin)}`);
   }
   if (timers.length > MOST_TIMERS) lines.push(`  and ${timers.length - MOST_TIMERS} more timers`);
   for (const handle of loop.handles) lines.push(`  ${describe(handle)}`);

@@ -76,6 +76,11 @@ export class EventStream implements AsyncIterableIterator<number> {
     return this;
   }
 
+  /** Whether it keeps the process alive while `next` waits; it does, unless `unref` was called. */
+  hasRef(): boolean {
+    return this.#watcher.hasRef();
+  }
+
   ref(): this {
     this.#watcher.ref();
     return this;

@@ -2,6 +2,7 @@
 // all, may keep the process alive while they are active, call back in the async context they were
 // made in, and can be closed by an AbortSignal.
 import { AsyncResource } from 'node:async_hooks';
+import { inspect } from 'node:util';
 import { heed, ignore } from './abort.js';
 import { PolluxError } from './errors.js';
 import type { Loop } from './loop.js';
@@ -99,7 +100,7 @@ export abstract class Handle {
 
   /** @internal */
   protected assertOpen(): void {
-    if (!this.closed) return;
+    if (!this.#closed && !this.#loop.closed) return;
     throw new PolluxError('ERR_POLLUX_CLOSED', `This is closed: ${this.label}`);
   }
 
@@ -112,3 +113,11 @@ export abstract class Handle {
     if (before && !after) this.#loop.liveness.remove();
   }
 }
+
+// For console.log and debuggers: what it is and how it stands, not its insides.
+Object.defineProperty(Handle.prototype, inspect.custom, {
+  value(this: Handle): string {
+    const state = this.closed ? 'closed' : this.active ? 'active' : 'not active';
+    return `<${this.constructor.name}: ${this.label}, ${state}${this.hasRef() ? '' : ', unref'}>`;
+  },
+});

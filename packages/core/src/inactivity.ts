@@ -5,6 +5,7 @@ import type { Loop, Timed } from './loop.js';
 import type { WheelItem } from './timer-wheel.js';
 
 interface Watched {
+  hasRef(): boolean;
   readonly label: string;
   readonly origin: string | undefined;
   /** Whether an event of it is found and not yet delivered. */
@@ -40,6 +41,14 @@ export class Inactivity implements Timed {
 
   get waiting(): boolean {
     return this.#running && this.slot < 0;
+  }
+
+  get remaining(): number {
+    return Math.max(0, this.#last + this.ms - this.#loop.clock.now());
+  }
+
+  hasRef(): boolean {
+    return this.#watched.hasRef();
   }
 
   /** There was activity in this turn. */

@@ -32,6 +32,9 @@ export interface Timed extends WheelItem, Runnable {
   readonly waiting: boolean;
   /** Whether its time has come indeed. If not, it has set itself anew. */
   isDue(): boolean;
+  /** Milliseconds until it is due. */
+  readonly remaining: number;
+  hasRef(): boolean;
   /** The reactor is closed. */
   abandon(): void;
 }

@@ -135,7 +135,7 @@ export interface Attachment {
   retime(timeoutMs: number): void;
   /**
    * After `onReady`: writes the batch to `events` and returns its size; 0 for a mere wake. Before it:
-   * what there is so far. `onReady` may come all the same.
+   * what the thread has found so far, 0 with `'uv'`; `onReady` may come all the same.
    */
   harvest(): number;
   /** Whether the attachment keeps Node's loop alive. Not at first. */

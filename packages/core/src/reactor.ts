@@ -509,8 +509,10 @@ function settingsOf(options: WatchOptions): WatcherSettings {
 function chooseDriver(poller: Poller, options: ReactorOptions): DriverName {
   checkDriver('options.driver', options.driver, poller);
   const best = poller.drivers[0] ?? 'thread';
-  if (options.driver !== undefined || options.ignoreEnvironment) return options.driver ?? best;
+  if (options.driver !== undefined) return options.driver;
   const named = process.env.POLLUX_DRIVER || undefined;
-  checkDriver('POLLUX_DRIVER', named, poller);
-  return (named as DriverName | undefined) ?? best;
+  // Nothing is attached in blocking mode; and of a poller that code has chosen it is a wish.
+  if (options.ignoreEnvironment || options.mode === 'blocking' || named === undefined) return best;
+  if (options.poller === undefined) checkDriver('POLLUX_DRIVER', named, poller);
+  return poller.drivers.find((driver) => driver === named) ?? best;
 }

@@ -175,6 +175,17 @@ describe('the environment', () => {
     expect(ended.stderr).toContain(name);
   });
 
+  test('POLLUX_DRIVER is for attached reactors, and a wish where the code has chosen a poller', async () => {
+    const text = `
+      import { Reactor } from '@pollux/core';
+      import { MemoryPoller } from '@pollux/core/testing';
+      const blocking = new Reactor({ mode: 'blocking' });
+      const injected = new Reactor({ poller: new MemoryPoller() });
+      console.log(JSON.stringify([blocking.driver, injected.driver]));`;
+    const env = { POLLUX_BACKEND: 'select', POLLUX_DRIVER: 'uv' };
+    expect(await evaluate(text, { ...here, env })).toEqual(['blocking', 'thread']);
+  });
+
   test('POLLUX_SHOW_BACKEND tells of every poller that is made, on stderr', async () => {
     const ended = await runNode(['--input-type=module', '--eval', chosen], {
       ...here,

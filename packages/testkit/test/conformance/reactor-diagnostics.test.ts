@@ -1,6 +1,7 @@
 // What a reactor tells of itself: counts, a dump for people, diagnostics_channel messages, and
 // reports of slow callbacks with the place where their watcher was made.
 import { type Channel, channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
 import { Interest, Reactor, wake } from '@pollux/core';
 import { ManualClock, MemoryPoller } from '@pollux/core/testing';
 import { pipe } from '@pollux/testkit';
@@ -73,7 +74,7 @@ describe.each(cases)('$backend, $way', (row) => {
     reactor.watch(reader, readable, ignore, { mode: 'oneshot' }).pause();
     reactor.watch(writer, writable, ignore).unref();
     reactor.timer(60_000, ignore, { repeat: true });
-    reactor.at(Date.now() + 60_000, ignore);
+    reactor.at(Date.now() + 60_000, ignore).unref();
     reactor.check(ignore);
     reactor.batch(ignore);
     reactor.defer(ignore);
@@ -85,13 +86,16 @@ describe.each(cases)('$backend, $way', (row) => {
       '    watcher: readable (oneshot), not active',
       `  fd ${writer}: writable (level)`,
       '    watcher: writable (level), unref',
-      expect.stringMatching(/^ {2}a wall-clock timer: in \d+\.\d ms$/),
+      expect.stringMatching(/^ {2}a wall-clock timer: in (59|60)\d{3}\.\d ms, unref$/),
       expect.stringMatching(/^ {2}a watcher of fd \d+ \(readable\): in \d+\.\d ms$/),
       expect.stringMatching(/^ {2}a timer of 60000 ms, repeating: in \d+\.\d ms$/),
       '  a batch of 0 descriptors, not active',
       '  a check hook, unref',
       '  deferred calls: 1',
     ]);
+    expect(inspect(reactor.timer(5, ignore).unref())).toBe(
+      '<Timer: a timer of 5 ms, active, unref>',
+    );
     driven.close();
     expect(thrownBy(() => reactor.dump())).toMatchObject({ code: 'ERR_POLLUX_CLOSED' });
     expect(thrownBy(() => reactor.stats())).toMatchObject({ code: 'ERR_POLLUX_CLOSED' });
