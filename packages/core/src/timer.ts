@@ -76,9 +76,11 @@ export class Timer extends Handle implements Timed {
    * and must be given a delay.
    */
   again(delayMs: number | undefined = this.#wall === undefined ? this.#delay : undefined): this {
-    this.heedSignal();
     this.assertOpen();
     const delay = checkDelay(delayMs, this.#repeats);
+    // Aborted since it fired: this closes it.
+    this.heedSignal();
+    this.assertOpen();
     this.loop.wheel.remove(this);
     this.#wall = undefined;
     this.#delay = delay;

@@ -1,4 +1,5 @@
-// What the test by model (reactor-model.test.ts) has found once, each alone.
+// What the tests by model and of growth (reactor-model, reactor-growth) have found once, each alone.
+import { getEventListeners } from 'node:events';
 import { Interest } from '@pollux/core';
 import { ManualClock } from '@pollux/core/testing';
 import { close, pipe, socketpair } from '@pollux/testkit';
@@ -74,6 +75,58 @@ describe.each(cases)('$backend, $way', (row) => {
     });
     await driven.until(() => called.filter((what) => what === 'found').length > 2);
     expect(called.slice(called.indexOf('found')).slice(0, 3)).toEqual(['found', 'served', 'found']);
+  });
+});
+
+describe.each(cases)('$backend, $way: one signal', (row) => {
+  const fds = countedFds();
+
+  test('for many: they are closed in order, and Node warns of no leak', async () => {
+    using driven = new DrivenReactor(row);
+    const { reactor } = driven;
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const abort = new AbortController();
+    const { signal } = abort;
+    const [reader] = fds.trackAll(pipe());
+    const watchers = Array.from({ length: 20 }, () =>
+      reactor.watch(reader, readable, ignore, { signal }),
+    );
+    const timers = Array.from({ length: 20 }, () => reactor.timer(60_000, ignore, { signal }));
+    watchers[3]?.close();
+    abort.abort();
+    expect([...watchers, ...timers].filter(({ closed }) => !closed)).toEqual([]);
+    expect(reactor.alive).toBe(false);
+    await driven.during(1);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  test('a timer that has fired, or was refused, is not kept by it; one that was set again is closed', async () => {
+    using driven = new DrivenReactor(row);
+    const { reactor } = driven;
+    const abort = new AbortController();
+    const calls = [0, 0];
+    const [fired, again] = [0, 1].map((n) =>
+      reactor.timer(0, () => calls[n]!++, { signal: abort.signal }),
+    );
+    await driven.until(() => calls[0] === 1 && calls[1] === 1);
+    const listeners = () => getEventListeners(abort.signal, 'abort').length;
+    expect(listeners()).toBe(0);
+    const closed = reactor.timer(0, ignore, { signal: abort.signal });
+    closed.close();
+    expect(() => closed.again()).toThrow(expect.objectContaining({ code: 'ERR_POLLUX_CLOSED' }));
+    expect(() => fired?.again(-1)).toThrow(RangeError);
+    expect(listeners()).toBe(0);
+    again?.again(1);
+    expect(listeners()).toBe(1);
+    abort.abort();
+    expect(again?.closed).toBe(true);
+    expect(() => fired?.again(0)).toThrow(expect.objectContaining({ code: 'ERR_POLLUX_CLOSED' }));
+    await driven.during(5);
+    expect(calls).toEqual([1, 1]);
+    expect(reactor.alive).toBe(false);
   });
 });
 
