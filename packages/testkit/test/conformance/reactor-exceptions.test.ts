@@ -11,6 +11,8 @@ const places = [
   'timer',
   'deferred',
   'hook',
+  'prepare',
+  'idle',
   'batch',
   'stream',
   'abort',

@@ -19,6 +19,17 @@ describe.each(cases)('$backend, $way', ({ backend, way }) => {
     'deferred',
     'nextTick',
     'promise',
+    'inactivity timeout',
+    'prepare hook',
+    'check hook',
+    'idle hook',
+    'batch',
+    'stream',
+    'abort',
+    'while closing',
+    'child',
+    'after stop',
+    'natural end',
     'mid-wait',
     'mid-wait of a worker',
     'exit handler closes',
@@ -36,6 +47,22 @@ describe.each(cases)('$backend, $way', ({ backend, way }) => {
       },
     });
     expect(ended).toEqual({ code: null, signal: 'SIGINT', said: ['waiting'], stderr: '' });
+  });
+
+  // Elsewhere it is refused, for Node's loop, which handles signals, does not run.
+  test.runIf(way !== 'blocking').concurrent('a signal that a reactor watches', async () => {
+    const ended = await run('signal of a reactor', {
+      onSaid: (value, pid) => {
+        if (value === 'waiting') process.kill(pid, 'SIGINT');
+      },
+    });
+    const said = ended.said.filter((value) => value !== 'ended');
+    expect({ ...ended, said }).toEqual({
+      code: 7,
+      signal: null,
+      said: ['waiting', 'exits'],
+      stderr: '',
+    });
   });
 
   test.concurrent('process.on(SIGINT) works, and the loop goes on', async () => {

@@ -11,10 +11,15 @@ interface Step {
 }
 
 describe.each(cases)('$backend, $way', ({ backend, way }) => {
-  test.concurrent('a worker may be terminated at any step, and leaves nothing', async () => {
-    const ended = await runFixture('reactor-worker-lives', [backend, way]);
+  // A hundred workers, one after the other.
+  const timeoutMs = 120_000;
+
+  test.concurrent('a worker may be terminated at any step, and leaves nothing', {
+    timeout: timeoutMs + 5000,
+  }, async () => {
+    const ended = await runFixture('reactor-worker-lives', [backend, way], { timeoutMs });
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-    expect(ended.said).toHaveLength(13);
+    expect(ended.said).toHaveLength(31);
     for (const { step, lives, leaked } of ended.said as Step[]) {
       const code = step.startsWith('ends') ? 0 : 1;
       for (const life of lives) {
