@@ -51,9 +51,9 @@ export class Inactivity implements Timed {
     return this.#watched.hasRef();
   }
 
-  /** There was activity in this turn. */
+  /** There was activity in this turn; perhaps it was started anew since. */
   touch(): void {
-    this.#last = this.#loop.now;
+    this.#last = Math.max(this.#last, this.#loop.now);
   }
 
   /** The time begins anew; it is left in the wheel, too early, if it is there. */

@@ -1,6 +1,6 @@
 // What the tests by model and of growth (reactor-model, reactor-growth) have found once, each alone.
 import { getEventListeners } from 'node:events';
-import { Interest } from '@pollux/core';
+import { Events, Interest } from '@pollux/core';
 import { ManualClock } from '@pollux/core/testing';
 import { close, pipe, socketpair } from '@pollux/testkit';
 import { attachedCases, cases, DrivenReactor } from '@pollux/testkit/conformance';
@@ -57,6 +57,29 @@ describe.each(cases)('$backend, $way', (row) => {
     if (reactor.mode === 'attached') void reactor.run();
     await driven.until(() => called.length === 4);
     expect(called).toEqual(['first', 'second', 'third', 'last']);
+  });
+
+  test('a timeout begins anew with resume, also for what is found and not yet delivered', async () => {
+    const clock = new ManualClock();
+    using driven = new DrivenReactor(row, { clock, budget: { callbacks: 1 } });
+    const { reactor } = driven;
+    const [first, second] = readyPipes(fds, 2) as [number, number];
+    const called: number[] = [];
+    const late = reactor.watch(second, readable, (events) => called.push(events), { timeoutMs: 1 });
+    reactor.watch(
+      first,
+      readable,
+      (_events, watcher) => {
+        // Long after this turn began, and the last call of it.
+        clock.advance(5);
+        late.resume();
+        watcher.close();
+      },
+      { priority: 1 },
+    );
+    await driven.until(() => called.length > 3);
+    // The clock stands still.
+    expect(new Set(called)).toEqual(new Set([Events.readable]));
   });
 
   test('what is paused in the queue costs no budget', async () => {
