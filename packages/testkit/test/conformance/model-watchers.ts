@@ -155,7 +155,7 @@ export class WatcherModels {
     let { must, may } = verdictOf(slot, model.interest, this.#capabilities);
     if (slot.file === undefined) {
       if (this.#isTold(slot) && model.interest !== 0) {
-        may = (model.interest & (Interest.readable | Interest.writable)) | Events.error;
+        may |= model.interest | Events.error;
       }
     }
     if ((this.#thread && slot.touched) || this.#refused) must = 0;
@@ -170,9 +170,10 @@ export class WatcherModels {
     if (mode === 'oneshot' && model.may !== 0) must = 0;
     if (may !== 0) model.queuedLeast = Math.min(model.queuedLeast, this.#turn);
     if (must !== 0 && model.must === 0) model.queuedMost = this.#turn;
+    // What edge has to tell may have been told before, and wait to be served.
+    if (must !== 0 && (mode === 'level' || model.may === 0)) model.lastLeast = now;
     model.must |= must;
     model.may |= may;
-    if (must !== 0) model.lastLeast = now;
     if (may !== 0) model.lastMost = now;
   }
 
@@ -206,13 +207,17 @@ export class WatcherModels {
     if (++this.#calls === this.#callbacks) this.spent = true;
   }
 
-  /** A watcher was called because nothing came for so long. */
+  /**
+   * A watcher was called because nothing came for so long, by the time this turn's wait ended: what
+   * comes while callbacks run is not silence, and no more is what was found and waits to be served.
+   */
   timedOut(model: WatcherModel, dueBy: number, now: number): void {
     const { name, timeoutMs } = model;
     if (!model.active) throw new Error(`${name} is not active, and timed out`);
     if (timeoutMs === undefined || model.lastLeast + timeoutMs > dueBy) {
       throw new Error(`${name} timed out too early`);
     }
+    if (model.must !== 0) throw new Error(`${name} timed out, with an event not yet delivered`);
     model.lastLeast = model.lastMost = now;
     this.#spend(model);
   }
