@@ -465,9 +465,13 @@ export class Reactor {
   #onLiveness(alive: boolean): void {
     this.#attached?.keepAlive(alive);
     if (alive || this.#run === undefined) return;
-    // What runs now may start something new.
+    // What runs now may start something new, and so may the promises that it settles: the body of a
+    // `for await` asks for its next step some microtasks later. A nextTick of a microtask comes when
+    // there are none left.
     queueMicrotask(() => {
-      if (!this.alive) this.#endRun();
+      process.nextTick(() => {
+        if (!this.alive) this.#endRun();
+      });
     });
   }
 

@@ -72,6 +72,23 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(called).toEqual(['first', 'second', 'timer']);
   });
 
+  test('a stream is waited for: its body asks for the next event some microtasks later', async () => {
+    using driven = new DrivenReactor(row);
+    const { reactor } = driven;
+    const [, writer] = fds.trackAll(pipe());
+    let steps = 0;
+    const body = async (): Promise<void> => {
+      for await (const _events of reactor.watch(writer, Interest.writable)) {
+        for (let n = 0; n < 10; n++) await undefined;
+        if (++steps === 5) break;
+      }
+    };
+    const finished = body();
+    await run(driven, row);
+    expect(steps).toBe(5);
+    await finished;
+  });
+
   test('ends at close', async () => {
     using driven = new DrivenReactor(row);
     driven.reactor.timer(60_000, ignore);
