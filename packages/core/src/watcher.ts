@@ -113,6 +113,8 @@ export class Watcher extends Handle implements Ready {
 
   /** @internal The registration is made, or made anew. */
   activate(): void {
+    // By who was told of it: a subscriber of `pollux:watcher:open`.
+    if (this.closed) return;
     this.setActive(true);
     this.#inactivity?.start();
     // What is ready without the poller has nobody else to tell the loop.

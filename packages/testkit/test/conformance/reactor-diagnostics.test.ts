@@ -25,6 +25,10 @@ function heard(names: readonly string[]): () => { name: string; message: Heard }
   return () => messages;
 }
 
+interface Closable {
+  close(): void;
+}
+
 interface Heard extends Record<string, unknown> {
   reactor?: Reactor;
 }
@@ -170,6 +174,28 @@ describe.each(cases)('$backend, $way', (row) => {
         `^The callback of a watcher of fd ${fd} \\(readable\\) took [\\d.]+ ms, made at .*`,
       ),
     );
+  });
+
+  test('a subscriber may close the watcher, or the reactor, that it is told of', async () => {
+    const [reader, writer] = fds.trackAll(pipe());
+    for (const what of ['watcher', 'reactor'] as const) {
+      using driven = new DrivenReactor(row);
+      const { reactor } = driven;
+      const close = (message: unknown): void =>
+        (message as Record<typeof what, Closable>)[what].close();
+      subscribe('pollux:watcher:open', close);
+      let calls = 0;
+      const watcher = reactor.watch(writer, writable, () => calls++, { timeoutMs: 1 });
+      const stream = reactor.closed ? undefined : reactor.watch(reader, readable);
+      unsubscribe('pollux:watcher:open', close);
+      expect(watcher).toMatchObject({ closed: true, active: false });
+      expect(reactor.alive).toBe(false);
+      if (stream === undefined) continue;
+      expect(await stream.next()).toEqual({ done: true, value: undefined });
+      expect(reactor.stats()).toMatchObject({ watchers: 0, timers: 0 });
+      await driven.during(10);
+      expect(calls).toBe(0);
+    }
   });
 
   test('NODE_DEBUG=pollux writes what the channels say to stderr', async () => {
