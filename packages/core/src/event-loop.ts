@@ -322,7 +322,9 @@ class Deferred implements Runnable {
 /** The first frame outside this package: `'at main (file:///srv/app.js:3:9)'`. */
 function callSite(): string | undefined {
   const here = new URL('.', import.meta.url).href;
-  const { stack = '' } = new Error();
+  const { stack } = new Error();
+  // Not what an Error.prepareStackTrace makes of it.
+  if (typeof stack !== 'string') return undefined;
   return stack
     .split('\n')
     .slice(1)

@@ -77,6 +77,19 @@ describe.each(cases)('$backend, $way', (row) => {
     expectGuilty();
   });
 
+  test('somebody’s Error.prepareStackTrace makes no string: reported, without the place', async () => {
+    const { prepareStackTrace } = Error;
+    Error.prepareStackTrace = (_error, sites) => sites;
+    try {
+      await served(() => busy(SLOW_MS + 1));
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace;
+    }
+    const slow = reports.filter(({ label }) => label === 'a deferred call');
+    expect(slow).toHaveLength(1);
+    expect(slow[0]?.origin).toBeUndefined();
+  });
+
   test('nothing is kept or reported unasked', async () => {
     using driven = new DrivenReactor(row);
     let done = false;
