@@ -21,9 +21,10 @@ Napi::Value Wake(const Napi::CallbackInfo& info) {
 // (error): reports it as Node reports what nobody caught.
 void Report(const Napi::CallbackInfo& info) { napi_fatal_exception(info.Env(), info[0]); }
 
-// (function): calls it; what it throws is reported, never thrown on.
-void Call(const Napi::CallbackInfo& info) {
-  if (info[0].IsFunction()) CallAndReport(info.Env(), info[0]);
+// (function): calls it; what it throws is reported, never thrown on. True if it threw.
+Napi::Value Call(const Napi::CallbackInfo& info) {
+  const bool threw = info[0].IsFunction() && CallAndReport(info.Env(), info[0]);
+  return Napi::Boolean::New(info.Env(), threw);
 }
 
 // (pid): a descriptor or a negative errno.

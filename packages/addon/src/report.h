@@ -9,13 +9,15 @@
 
 namespace pollux {
 
-inline void CallAndReport(napi_env env, napi_value callback) {
+// True if it threw.
+inline bool CallAndReport(napi_env env, napi_value callback) {
   napi_value receiver, error;
-  if (napi_get_undefined(env, &receiver) == napi_ok &&
-      napi_call_function(env, receiver, callback, 0, nullptr, nullptr) == napi_pending_exception &&
-      napi_get_and_clear_last_exception(env, &error) == napi_ok) {
-    napi_fatal_exception(env, error);
+  if (napi_get_undefined(env, &receiver) != napi_ok ||
+      napi_call_function(env, receiver, callback, 0, nullptr, nullptr) != napi_pending_exception ||
+      napi_get_and_clear_last_exception(env, &error) != napi_ok) {
+    return false;
   }
+  return napi_fatal_exception(env, error) == napi_ok;
 }
 
 }  // namespace pollux

@@ -65,7 +65,8 @@ export interface NativeBinding {
   readonly NativePoller: new () => NativePoller;
   wake(id: number): boolean;
   report(error: unknown): void;
-  call(callback: () => void): void;
+  /** Calls; what it throws is reported, and true returned. */
+  call(callback: () => void): boolean;
   /** A descriptor of a process, or a negative errno. */
   pidfdOpen(pid: number): number;
   /** How the process of a pidfd ended: 0x10000 and a status of wait(2), 0 if it cannot be told. */

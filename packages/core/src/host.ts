@@ -32,7 +32,8 @@ export function hostFor(binding: NativeBinding | undefined): Host {
           works = true;
         });
       }
-      binding.call(tickCallback);
+      // A nextTick that throws ends it before the rest, and the planted one, have run.
+      while (binding.call(tickCallback));
       return works;
     },
     report: (error) => binding.report(error),

@@ -73,6 +73,21 @@ describe.each(cases)('$backend, $way', ({ backend, way }) => {
     },
   );
 
+  test.concurrent('a nextTick throws: the rest of what its callback queued runs before the next', async () => {
+    const ended = await runFixture('reactor-throwing-tick', [backend, way]);
+    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(ended.said).toEqual([
+      { backend, driver: way },
+      ...['first', 'second', 'third'].flatMap((name) => [
+        `${name} called`,
+        `${name} throws`,
+        `${name} nextTick`,
+        `${name} throws again`,
+        `${name} promise`,
+      ]),
+    ]);
+  });
+
   test.concurrent.each(rejections)('somebody listens to unhandledRejection: %s', async (place) => {
     expectAllSeen(await run('unhandledRejection', place), undefined);
   });
