@@ -86,7 +86,8 @@ int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset);
 int SetOption(OwnedFds* owned, int fd, int option, int value);
 
 // A descriptor of our own for a listening socket that somebody else has opened, as that of another
-// thread; nonblocking, and so is the other's from here on. -EINVAL for what does not listen.
+// thread; nonblocking, and so is the other's from here on. -EINVAL for what does not listen, or not
+// on an IP address.
 int AdoptListener(OwnedFds* owned, int fd);
 // From here on nothing new begins: a listener's kernel drops what opens a connection (not what
 // completes one that is being opened), a datagram socket's drops everything. For all that share the

@@ -145,7 +145,12 @@ int AdoptListener(OwnedFds* owned, int fd) {
   int listens = 0;
   socklen_t length = sizeof listens;
   if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0) return -errno;
-  if (listens == 0) return -EINVAL;
+  // Unix sockets and vsocks listen too; what they accept has no address that we could tell.
+  sockaddr_storage local{};
+  length = sizeof local;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) return -errno;
+  const bool ip = local.ss_family == AF_INET || local.ss_family == AF_INET6;
+  if (listens == 0 || !ip) return -EINVAL;
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return -errno;
   const int flags = fcntl(copy, F_GETFL);

@@ -17,7 +17,14 @@ import { EINVAL, native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
 import { localEndpoint, openSocket, orClose, useEndpoint } from './socket.js';
 import { checkStreamOptions, type TcpStreamOptions } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
-import { checkBoolean, checkInteger, checkOptions, checkPort, checkReactor } from './validate.js';
+import {
+  checkBoolean,
+  checkDelay,
+  checkInteger,
+  checkOptions,
+  checkPort,
+  checkReactor,
+} from './validate.js';
 
 export interface TcpListenOptions extends TcpStreamOptions {
   /** The local address: `'0.0.0.0'` (every IPv4 address) if left out. No names, no resolving. */
@@ -121,7 +128,7 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
       throw invalidType(`options.${name}`, 'left out beside "options.fd"', options[name]);
     }
     const fd = native.adoptListener(theirs);
-    if (fd === EINVAL) throw invalidValue('options.fd', 'a socket that listens', theirs);
+    if (fd === EINVAL) throw invalidValue('options.fd', 'a TCP socket that listens', theirs);
     if (fd < 0) throw systemError(fd, 'dup', { fd: theirs });
     return orClose(fd, () => new TcpListener(reactor, fd, options));
   }
@@ -179,7 +186,7 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
    * or finds another listener on the port. All that share the socket stop together.
    */
   finish(graceMs: number = FINISH_MS): void {
-    checkInteger('graceMs', graceMs, 0, MAX_FINISH_MS);
+    checkDelay('graceMs', graceMs, MAX_FINISH_MS);
     if (!this.#accepts() || this.#finishing) return;
     this.#finishing = true;
     // Where there are no filters, one that comes in the very moment of the close is reset.
@@ -232,7 +239,10 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
     }
   }
 
-  /** Whether there is nothing left to accept. */
+  /**
+   * Whether there is nothing left to accept: as the last thing that was looked at, since whoever is
+   * told of a connection takes time, in which the next may come.
+   */
   #accept(): boolean {
     for (let batch = 0; batch < MAX_BATCHES && this.#accepts(); batch++) {
       const count = native.accept(this.#fds, 1, ACCEPT_BATCH, this.#records, this.#peers);
@@ -250,8 +260,7 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
       else this.#failing = false;
       this.#held += accepted.length;
       this.#exchange.deliverEach(accepted, (connection) => this.#handOut(connection));
-      if (last < 0) return false;
-      if (count < ACCEPT_BATCH) return true;
+      if (last < 0 || count < ACCEPT_BATCH) break;
     }
     return false;
   }
@@ -271,6 +280,7 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
   #failed(errno: number): void {
     const { reactor } = this.#exchange;
     this.#watcher.pause();
+    this.#retry?.close(); // `finish` tries too
     this.#retry = reactor.timer(RETRY_MS, () => {
       if (!this.#watcher.closed) this.#watcher.resume();
     });

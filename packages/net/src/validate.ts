@@ -18,6 +18,12 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   if (value < min || value > max) throw outOfRange(name, `>= ${min} and <= ${max}`, value);
 }
 
+/** Milliseconds, fractions allowed. */
+export function checkDelay(name: string, value: unknown, max: number): void {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!(value >= 0 && value <= max)) throw outOfRange(name, `>= 0 and <= ${max}`, value);
+}
+
 export function checkBoolean(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'boolean') {
     throw invalidType(name, 'of type boolean', value);

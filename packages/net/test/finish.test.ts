@@ -1,8 +1,12 @@
 // `finish`: a listener or a socket closes when it has taken what the system had for it, and nothing
 // that was accepted on its behalf is lost. And listeners on a socket that somebody else has opened.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { TcpListener, TcpStream, UdpSocket } from '@pollux/net';
-import { close as closeFd, isCloexec, pipe, tcpSocket } from '@pollux/testkit';
-import { expect, test } from 'vitest';
+import { close as closeFd, isCloexec, pipe, tcpSocket, unixListener } from '@pollux/testkit';
+import { expect, test, vi } from 'vitest';
+import { native } from '../dist/native.js';
 import { catchUncaught, onEveryReactor, record } from './support.js';
 
 const address = '127.0.0.1';
@@ -68,6 +72,26 @@ onEveryReactor((bench) => {
       ['close', true],
     ]);
     expect(accepted).toBe(0);
+  });
+
+  test('TCP: without socket filters, what comes while another is handed out is taken too', async () => {
+    const noFilters = vi.spyOn(native, 'stopInput').mockReturnValue(-1);
+    try {
+      const listener = bench().listen();
+      const { port } = listener.address();
+      const seen = [connected(port, 1)];
+      listener.on('connection', (stream) => {
+        stream.on('data', (data) => stream.end(data));
+        if (seen.length < 4) seen.push(connected(port, 1)); // made at once, on the loopback
+      });
+      listener.finish(0.5);
+      await bench().until(() => listener.closed, 'close');
+      await bench().until(() => seen.every(({ answers }) => answers.length === 1), 'answers');
+      expect(seen.flatMap(({ errors }) => errors)).toEqual([]);
+      expect(noFilters).toHaveBeenCalledOnce();
+    } finally {
+      noFilters.mockRestore();
+    }
   });
 
   test('TCP: a listener of connections that throws costs the others nothing', async () => {
@@ -204,11 +228,14 @@ onEveryReactor((bench) => {
     const listener = bench().listen();
     const [reader] = pipe().map((fd) => bench().track(closing(fd)).fd);
     const unbound = bench().track(closing(tcpSocket())).fd;
+    const directory = mkdtempSync(join(tmpdir(), 'finish-'));
+    const unix = bench().track(closing(unixListener(join(directory, 'socket')))).fd;
+    rmSync(directory, { recursive: true });
     const listen = (options: object) =>
       thrownBy(() => TcpListener.listen(reactor, options as never));
     expect(listen({ fd: 999_999 })).toMatchObject({ code: 'EBADF', fd: 999_999 });
     expect(listen({ fd: reader })).toMatchObject({ code: 'ENOTSOCK', fd: reader });
-    expect(listen({ fd: unbound }).code).toBe('ERR_INVALID_ARG_VALUE');
+    for (const fd of [unbound, unix]) expect(listen({ fd }).code).toBe('ERR_INVALID_ARG_VALUE');
     expect(listen({ fd: -1 }).code).toBe('ERR_OUT_OF_RANGE');
     expect(listen({ fd: '1' }).code).toBe('ERR_INVALID_ARG_TYPE');
     for (const beside of ['address', 'port', 'backlog', 'reusePort', 'ipv6Only']) {
@@ -217,6 +244,7 @@ onEveryReactor((bench) => {
     }
     expect(listen({ address, exclusive: 1 }).code).toBe('ERR_INVALID_ARG_TYPE');
     expect(thrownBy(() => listener.finish(-1)).code).toBe('ERR_OUT_OF_RANGE');
+    expect(thrownBy(() => listener.finish(Number.NaN)).code).toBe('ERR_OUT_OF_RANGE');
     expect(thrownBy(() => listener.finish('1' as never)).code).toBe('ERR_INVALID_ARG_TYPE');
     listener.close();
     expect(thrownBy(() => listener.fd).code).toBe('ERR_POLLUX_CLOSED');
