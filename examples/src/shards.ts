@@ -108,9 +108,11 @@ function work(port: MessagePort, { name, shared, tcpPort, udpPort, fd }: Shard):
   function answer(stream: TcpStream): void {
     connections++;
     let asked = '';
-    stream.on('data', (data) => {
+    stream.on('data', function hear(data) {
       asked += data.toString('latin1');
-      if (asked.endsWith('\n')) stream.end(`${name} ${asked}`);
+      if (!asked.endsWith('\n')) return;
+      stream.off('data', hear); // one question each; what still comes is dropped
+      stream.end(`${name} ${asked}`);
     });
     stream.on('error', () => {}); // a client that breaks off is no news
   }
