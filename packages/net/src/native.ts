@@ -76,6 +76,7 @@ export const SocketOption = {
 
 // Results that are not failures, or not always.
 export const EINVAL: number = -constants.errno.EINVAL;
+export const EMFILE: number = -constants.errno.EMFILE;
 export const EAGAIN: number = -constants.errno.EAGAIN;
 export const EINPROGRESS: number = -constants.errno.EINPROGRESS;
 export const ENOTCONN: number = -constants.errno.ENOTCONN;

@@ -13,7 +13,7 @@ import {
 } from '@pollux/core';
 import { type Endpoint, encodeEndpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { EINVAL, native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
+import { EINVAL, EMFILE, native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
 import { localEndpoint, openSocket, orClose, useEndpoint } from './socket.js';
 import { checkStreamOptions, type TcpStreamOptions } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
@@ -129,7 +129,8 @@ export class TcpListener extends EventEmitter<TcpListenerEvents> {
     }
     const fd = native.adoptListener(theirs);
     if (fd === EINVAL) throw invalidValue('options.fd', 'a TCP socket that listens', theirs);
-    if (fd < 0) throw systemError(fd, 'dup', { fd: theirs });
+    if (fd === EMFILE) throw systemError(fd, 'dup', { fd: theirs });
+    if (fd < 0) throw systemError(fd, 'getsockopt', { fd: theirs });
     return orClose(fd, () => new TcpListener(reactor, fd, options));
   }
 

@@ -234,7 +234,11 @@ onEveryReactor((bench) => {
     const listen = (options: object) =>
       thrownBy(() => TcpListener.listen(reactor, options as never));
     expect(listen({ fd: 999_999 })).toMatchObject({ code: 'EBADF', fd: 999_999 });
-    expect(listen({ fd: reader })).toMatchObject({ code: 'ENOTSOCK', fd: reader });
+    expect(listen({ fd: reader })).toMatchObject({
+      code: 'ENOTSOCK',
+      syscall: 'getsockopt',
+      fd: reader,
+    });
     for (const fd of [unbound, unix]) expect(listen({ fd }).code).toBe('ERR_INVALID_ARG_VALUE');
     expect(listen({ fd: -1 }).code).toBe('ERR_OUT_OF_RANGE');
     expect(listen({ fd: '1' }).code).toBe('ERR_INVALID_ARG_TYPE');
