@@ -5,8 +5,8 @@
 //
 // The reactor says when there is something, so one read per report never waits, and the descriptor
 // can stay as it is: O_NONBLOCK would hold for every process that shares the terminal. Some things
-// epoll cannot watch, since reading them never waits anyway: files, /dev/null. They are simply read
-// to their end, a piece per turn, so that the clock goes on ticking.
+// epoll cannot watch, since reading them never waits anyway: files, /dev/null. With `alwaysReady`
+// they are read too, a piece per turn, so that the clock goes on ticking.
 import { readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { Interest, Reactor } from '@pollux/core';
@@ -22,35 +22,26 @@ let ticks = 0;
 const tickMs = Number(process.argv[2] ?? 1000);
 reactor.timer(tickMs, () => console.log(`tick ${++ticks}`), { repeat: true });
 
-if (reactor.poller.canWatch(STDIN)) {
-  reactor.watch(STDIN, Interest.readable, readOnce);
-} else {
-  console.error(`${reactor.backend} cannot watch this kind of stdin: reading it to its end`);
-  const next = () => {
-    if (readOnce()) reactor.defer(next);
-  };
-  reactor.defer(next);
-}
+reactor.watch(STDIN, Interest.readable, readOnce, { alwaysReady: true });
 
-/** Reads what there is, once. False at the end of the input. */
-function readOnce(): boolean {
+/** Reads what there is, once. */
+function readOnce(): void {
   let length: number;
   try {
     length = readSync(STDIN, chunk);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EAGAIN') return true; // somebody else's O_NONBLOCK, and a spurious report
+    if (code === 'EAGAIN') return; // somebody else's O_NONBLOCK, and a spurious report
     if (code !== 'EIO') throw error;
     length = 0; // the terminal was hung up
   }
   if (length === 0) {
     end();
-    return false;
+    return;
   }
   const pieces = (unfinished + decoder.write(chunk.subarray(0, length))).split('\n');
   unfinished = pieces.pop() ?? '';
   for (const line of pieces) show(line);
-  return true;
 }
 
 function show(line: string): void {
