@@ -137,6 +137,8 @@ export class Watcher extends Handle implements Ready {
 
   /** @internal Calls back with what was found. */
   fire(): void {
+    // What waited for its turn was no silence.
+    this.#inactivity?.touch();
     const events = this.#pending;
     this.#pending = 0;
     this.#call(events);

@@ -177,8 +177,8 @@ export class WatcherModels {
     if (may !== 0) model.lastMost = now;
   }
 
-  /** A watcher was called with what the poller found. */
-  called(model: WatcherModel, events: number): void {
+  /** A watcher was called with what the poller found: what waited for its turn was no silence. */
+  called(model: WatcherModel, events: number, turnNow: number): void {
     const { name, must, may, priority, queuedLeast } = model;
     const words = eventNames(events).join('+');
     if (this.spent) throw new Error(`${name} is called after the budget of the turn was used up`);
@@ -199,6 +199,8 @@ export class WatcherModels {
     }
     this.count();
     Object.assign(model, { must: 0, may: 0, queuedLeast: Number.POSITIVE_INFINITY, owed: false });
+    model.lastLeast = Math.max(model.lastLeast, turnNow);
+    model.lastMost = Math.max(model.lastMost, turnNow);
     this.#spend(model);
   }
 

@@ -109,7 +109,7 @@ export class World {
         this.#lookForStop();
       } else {
         this.#enter('ready');
-        watchers.called(model, events);
+        watchers.called(model, events, this.#turnNow);
         this.#act();
         this.#lookAtBudget();
       }

@@ -108,6 +108,19 @@ describe('told', () => {
 });
 
 describe('stopped and begun anew', () => {
+  test('an event that waited out a stop longer than the time is not told with a timeout at once', () => {
+    const { reactor, poller, clock, told, tell, until } = inMemory();
+    reactor.watch(1, readable, () => reactor.stop(), { mode: 'oneshot' });
+    reactor.watch(2, readable, tell, { mode: 'edge', timeoutMs: 10 });
+    poller.set(1, readable);
+    poller.set(2, readable);
+    reactor.turn(0);
+    expect(told).toEqual([]);
+    clock.advance(25);
+    until(40);
+    expect(told).toEqual([{ at: 25, events: readable }, ...silence(35)]);
+  });
+
   test('pause and resume', () => {
     const { reactor, told, tell, until } = inMemory();
     const watcher = reactor.watch(1, readable, tell, { timeoutMs: 10 });
