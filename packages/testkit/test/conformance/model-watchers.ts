@@ -38,6 +38,8 @@ export interface WatcherModel {
   queuedMost: number;
   /** Edge: something new is there that it must be told of. */
   owed: boolean;
+  /** Edge: that arose during the wait under way. */
+  late: boolean;
   /** Inactivity: the time counts from between these. */
   lastLeast: number;
   lastMost: number;
@@ -87,7 +89,7 @@ export class WatcherModels {
   }
 
   rests(model: WatcherModel): void {
-    Object.assign(model, { active: false, must: 0, may: 0, owed: false });
+    Object.assign(model, { active: false, must: 0, may: 0, owed: false, late: false });
     this.touch(model.slot);
   }
 
@@ -120,7 +122,10 @@ export class WatcherModels {
     change();
     look();
     for (const [i, model] of concerned.entries()) {
-      if (lastOf(model) & ~before[i]!) model.owed = true;
+      if (model.owed || !(lastOf(model) & ~before[i]!)) continue;
+      model.owed = true;
+      // The thread may have ended its wait before: then the next one finds it.
+      model.late = this.#thread && this.#asking;
     }
   }
 
@@ -160,7 +165,8 @@ export class WatcherModels {
     }
     if ((this.#thread && slot.touched) || this.#refused) must = 0;
     if (mode === 'edge') {
-      if (!model.owed) must = 0;
+      if (!model.owed || model.late) must = 0;
+      model.late = false;
       if (must !== 0 || may === 0) model.owed = false;
       // Of TCP there is always something new: acknowledgements come when they come.
       const { kind, newsUntil } = slot.file ?? { kind: undefined, newsUntil: -1 };
