@@ -135,7 +135,7 @@ THEME(notify_from_a_signal_handler) {
     for (int i = 0; i < Scaled(300); i++) {
       const int before = waits;
       pthread_kill(target, SIGUSR2);
-      for (int naps = 1; waits == before; naps++) {
+      for (int naps = 1; waits == before && waits < Scaled(300); naps++) {
         Sleep(50 * kUs);
 #ifdef __SANITIZE_THREAD__
         // It puts a handler off to the next call that it intercepts; a signal that comes just
