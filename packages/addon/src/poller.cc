@@ -230,13 +230,9 @@ void Poller::OnPolled(void* self) {
   poller->Value();  // held by the scope: the callback may close us, and let go of us
   napi_value callback, receiver;
   if (napi_get_reference_value(env, poller->callback_, &callback) == napi_ok &&
-      napi_get_global(env, &receiver) == napi_ok &&
-      napi_make_callback(env, poller->context_, receiver, callback, 0, nullptr, nullptr) ==
-          napi_pending_exception) {
-    napi_value error;
-    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) {
-      napi_fatal_exception(env, error);
-    }
+      napi_get_global(env, &receiver) == napi_ok) {
+    ReportThrown(
+        env, napi_make_callback(env, poller->context_, receiver, callback, 0, nullptr, nullptr));
   }
   if (poller->uv_.running() && !poller->armed_ && poller->polling_) {
     poller->uv_.Pause();

@@ -9,15 +9,19 @@
 
 namespace pollux {
 
+// For the status of a call into JavaScript. True if it threw.
+inline bool ReportThrown(napi_env env, napi_status status) {
+  napi_value error;
+  return status == napi_pending_exception &&
+         napi_get_and_clear_last_exception(env, &error) == napi_ok &&
+         napi_fatal_exception(env, error) == napi_ok;
+}
+
 // True if it threw.
 inline bool CallAndReport(napi_env env, napi_value callback) {
-  napi_value receiver, error;
-  if (napi_get_undefined(env, &receiver) != napi_ok ||
-      napi_call_function(env, receiver, callback, 0, nullptr, nullptr) != napi_pending_exception ||
-      napi_get_and_clear_last_exception(env, &error) != napi_ok) {
-    return false;
-  }
-  return napi_fatal_exception(env, error) == napi_ok;
+  napi_value receiver;
+  return napi_get_undefined(env, &receiver) == napi_ok &&
+         ReportThrown(env, napi_call_function(env, receiver, callback, 0, nullptr, nullptr));
 }
 
 }  // namespace pollux

@@ -149,7 +149,7 @@ export class EventLoop implements Loop {
       this.queue.size > 0 ||
       this.#deferred.length > 0 ||
       this.hooks.idle.size > 0 ||
-      (this.table.alwaysReady > 0 && this.table.hasAlwaysReady)
+      this.table.hasAlwaysReady
     );
   }
 
@@ -208,7 +208,7 @@ export class EventLoop implements Loop {
       if (found) table.collect(events[2 * i] as number, found);
     }
     this.events += count;
-    if (table.alwaysReady > 0) table.collectAlwaysReady();
+    table.collectAlwaysReady();
   }
 
   #serveReady(): void {

@@ -34,7 +34,7 @@ export type {
   RegistrationOptions,
   Waker,
 } from './poller.js';
-export { Reactor, type ReactorStats } from './reactor.js';
+export { Reactor } from './reactor.js';
 export type {
   BatchOptions,
   ChildOptions,
@@ -58,5 +58,6 @@ export {
   wake,
 } from './selection.js';
 export type { SignalCallback, SignalWatcher } from './signal-watcher.js';
+export type { ReactorStats } from './stats.js';
 export type { Timer, TimerCallback } from './timer.js';
 export type { WatchCallback, Watcher } from './watcher.js';

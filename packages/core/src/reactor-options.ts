@@ -7,6 +7,7 @@ import { MAX_PRIORITY, MIN_PRIORITY } from './ready-queue.js';
 import type { SelectionOptions } from './selection.js';
 import {
   checkBoolean,
+  checkDriver,
   checkExclusive,
   checkInteger,
   checkOneOf,
@@ -105,6 +106,18 @@ export function checkReactorOptions(options: ReactorOptions): void {
   checkPositive('options.budget.callbacks', options.budget?.callbacks);
   checkPositive('options.budget.timeMs', options.budget?.timeMs);
   checkPositive('options.slowCallbackMs', options.slowCallbackMs);
+}
+
+/** How an attached reactor on this poller is to wait: as its options or the environment say. */
+export function chooseDriver(poller: Poller, options: ReactorOptions): DriverName {
+  checkDriver('options.driver', options.driver, poller);
+  const best = poller.drivers[0] ?? 'thread';
+  if (options.driver !== undefined) return options.driver;
+  const named = process.env.POLLUX_DRIVER || undefined;
+  // Nothing is attached in blocking mode; and of a poller that code has chosen it is a wish.
+  if (options.ignoreEnvironment || options.mode === 'blocking' || named === undefined) return best;
+  if (options.poller === undefined) checkDriver('POLLUX_DRIVER', named, poller);
+  return poller.drivers.find((driver) => driver === named) ?? best;
 }
 
 export function checkWatchOptions(interest: number, options: WatchOptions): void {

@@ -28,6 +28,7 @@ import {
   checkStreamOptions,
   checkTimerOptions,
   checkWatchOptions,
+  chooseDriver,
   type DeadlineOptions,
   type HookOptions,
   type ReactorOptions,
@@ -38,39 +39,10 @@ import {
 } from './reactor-options.js';
 import { bindingOf, createPoller } from './selection.js';
 import { checkSignal, type SignalCallback, SignalWatcher } from './signal-watcher.js';
+import { type ReactorStats, statsOf } from './stats.js';
 import { checkDelay, Timer, type TimerCallback, type TimerSettings } from './timer.js';
-import {
-  checkDriver,
-  checkFd,
-  checkFunction,
-  checkInteger,
-  checkInterest,
-  checkTimeout,
-} from './validate.js';
+import { checkFd, checkFunction, checkInteger, checkInterest, checkTimeout } from './validate.js';
 import { type WatchCallback, Watcher, type WatcherSettings } from './watcher.js';
-
-/** Counts since the reactor was made; times in milliseconds. */
-export interface ReactorStats {
-  turns: number;
-  /** What the poller reported. */
-  events: number;
-  callbacks: number;
-  /** Events dropped because their registration was changed or gone. */
-  staleEvents: number;
-  /** Times the kernel's set was made anew because of a ghost. */
-  rebuilds: number;
-  /** Waits ended by a waker. */
-  wakeups: number;
-  /** Time spent waiting. */
-  idleMs: number;
-  /** Time spent in turns, callbacks included. */
-  busyMs: number;
-  longestCallbackMs: number;
-  /** Open now. */
-  watchers: number;
-  /** Due some time. */
-  timers: number;
-}
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -367,23 +339,7 @@ export class Reactor {
 
   stats(): ReactorStats {
     this.#assertOpen();
-    const { turns, events, runner, busyMs, table, wheel } = this.#loop;
-    const { stale, rebuilds, wakeups } = this.poller.counters();
-    let watchers = 0;
-    for (const entry of table.entries()) watchers += entry.watchers.length;
-    return {
-      turns,
-      events,
-      callbacks: runner.total,
-      staleEvents: stale,
-      rebuilds,
-      wakeups,
-      idleMs: (this.#attached ?? this.#blocking).idleMs,
-      busyMs,
-      longestCallbackMs: runner.longestMs,
-      watchers,
-      timers: wheel.size,
-    };
+    return statsOf(this.#loop, this.poller, (this.#attached ?? this.#blocking).idleMs);
   }
 
   /** Every watcher, timer and hook, a line each, for people. The format may change. */
@@ -508,15 +464,4 @@ function settingsOf(options: WatchOptions): WatcherSettings {
     alwaysReady: options.alwaysReady ?? false,
     signal: options.signal,
   };
-}
-
-function chooseDriver(poller: Poller, options: ReactorOptions): DriverName {
-  checkDriver('options.driver', options.driver, poller);
-  const best = poller.drivers[0] ?? 'thread';
-  if (options.driver !== undefined) return options.driver;
-  const named = process.env.POLLUX_DRIVER || undefined;
-  // Nothing is attached in blocking mode; and of a poller that code has chosen it is a wish.
-  if (options.ignoreEnvironment || options.mode === 'blocking' || named === undefined) return best;
-  if (options.poller === undefined) checkDriver('POLLUX_DRIVER', named, poller);
-  return poller.drivers.find((driver) => driver === named) ?? best;
 }

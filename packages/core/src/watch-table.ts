@@ -69,13 +69,9 @@ export class WatchTable {
     else for (const watcher of entry.watchers) watcher.collect(found);
   }
 
-  /** How many descriptors are always ready, paused ones included. */
-  get alwaysReady(): number {
-    return this.#always.size;
-  }
-
   /** The same for what is ready without asking the poller. */
   collectAlwaysReady(): void {
+    if (this.#always.size === 0) return;
     for (const { watchers } of this.#always) {
       for (const watcher of watchers) watcher.collect(ALWAYS);
     }
@@ -83,6 +79,7 @@ export class WatchTable {
 
   /** Whether one of them is wanted. */
   get hasAlwaysReady(): boolean {
+    if (this.#always.size === 0) return false;
     for (const { interest } of this.#always) if ((interest & ALWAYS) !== 0) return true;
     return false;
   }
