@@ -2,6 +2,7 @@
 // a poller that notes how long each wait was to last. Blocking and attached, the same way.
 import { type Attachment, Reactor, type ReactorOptions } from '@pollux/core';
 import { ManualClock, MemoryPoller } from '@pollux/core/testing';
+import { macrotask } from '@pollux/testkit';
 
 export const modes = ['blocking', 'attached'] as const;
 
@@ -98,17 +99,4 @@ export class MemoryReactor implements Disposable {
     this.reactor.close();
     this.poller.close();
   }
-}
-
-/** V8 runs no promise reactions inside a promise reaction; what follows an `await` is one. */
-export function macrotask<T>(body: () => T): Promise<T> {
-  return new Promise((resolve, reject) => {
-    setImmediate(() => {
-      try {
-        resolve(body());
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
 }

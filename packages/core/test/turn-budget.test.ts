@@ -1,8 +1,9 @@
 // The budget of a turn, in callbacks and in time: what is over it is served in the next turn, after a
 // look at what else is ready. Nothing is lost, and nobody is forgotten.
 import { Interest, type Mode, type ReactorOptions } from '@pollux/core';
+import { macrotask } from '@pollux/testkit';
 import { describe, expect, test } from 'vitest';
-import { MemoryReactor, macrotask, modes } from './memory-reactor.js';
+import { MemoryReactor, modes } from './memory-reactor.js';
 
 const { readable, writable } = Interest;
 

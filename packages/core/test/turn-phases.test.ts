@@ -1,7 +1,8 @@
 // The phases of a turn, in the order that event-loop.ts documents, and the hooks around the wait.
 import { Interest } from '@pollux/core';
+import { macrotask } from '@pollux/testkit';
 import { describe, expect, test } from 'vitest';
-import { MemoryReactor, macrotask, modes } from './memory-reactor.js';
+import { MemoryReactor, modes } from './memory-reactor.js';
 
 const { readable } = Interest;
 const NEVER = Number.POSITIVE_INFINITY;

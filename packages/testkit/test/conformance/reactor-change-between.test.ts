@@ -55,31 +55,17 @@ describe.each(cases)('$backend, $way', (row) => {
       expect(calls).toBe(1);
     });
 
-    test('in a check hook: what the wait has just found', async () => {
+    test.each([
+      ['check', 'what the wait has just found'],
+      ['prepare', 'what the wait under way will find'],
+    ] as const)('in a %s hook: %s', async (kind, _what) => {
       using driven = new DrivenReactor(row);
       const [fd] = readyPipes(fds, 1) as [number];
       let calls = 0;
       let inHook = 0;
       const watcher = driven.reactor.watch(fd, readable, () => calls++);
       await driven.until(() => calls > 2);
-      driven.reactor.check((_ms, hook) => {
-        inHook = calls;
-        end(watcher);
-        hook.close();
-      });
-      await driven.until(() => inHook > 0);
-      await driven.during(10);
-      expect(calls).toBe(inHook);
-    });
-
-    test('in a prepare hook: what the wait under way will find', async () => {
-      using driven = new DrivenReactor(row);
-      const [fd] = readyPipes(fds, 1) as [number];
-      let calls = 0;
-      let inHook = 0;
-      const watcher = driven.reactor.watch(fd, readable, () => calls++);
-      await driven.until(() => calls > 2);
-      driven.reactor.prepare((_ms, hook) => {
+      driven.reactor[kind]((_ms, hook) => {
         inHook = calls;
         end(watcher);
         hook.close();

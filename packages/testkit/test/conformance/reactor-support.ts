@@ -3,9 +3,11 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { FdScope, openFds, pipe, write } from '@pollux/testkit';
+import { FdScope, macrotask, openFds, pipe, write } from '@pollux/testkit';
 import type { DrivenReactor } from '@pollux/testkit/conformance';
 import { afterEach, beforeEach, expect } from 'vitest';
+
+export { macrotask };
 
 /** In a describe: what is tracked is closed after each test, which must leave nothing open. */
 export function countedFds(): FdScope {
@@ -47,22 +49,6 @@ export async function insideTurn(driven: DrivenReactor, body: () => void): Promi
   });
   await driven.until(() => done);
   if (failure !== undefined) throw failure;
-}
-
-/**
- * Calls `body` in a macrotask of its own: V8 runs no promise reactions inside a promise reaction, and
- * what follows an `await` is one.
- */
-export function macrotask<T>(body: () => T): Promise<T> {
-  return new Promise((resolve, reject) => {
-    setImmediate(() => {
-      try {
-        resolve(body());
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
 }
 
 /** What `action` throws, as an object to look into. */
