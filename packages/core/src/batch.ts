@@ -11,6 +11,14 @@ import { checkFd, checkFunction, checkInterest, checkKey } from './validate.js';
  */
 export type BatchCallback = (records: Uint32Array, count: number, batch: Batch) => void;
 
+/** @internal What a batch keeps of each of its descriptors. */
+export interface BatchedFd {
+  batchKey: number;
+  /** Where its last record is, and in which round that was made. */
+  batchPlace: number;
+  batchRound: number;
+}
+
 const FIRST_CAPACITY = 64;
 
 export class Batch extends Handle implements Ready {
@@ -22,21 +30,21 @@ export class Batch extends Handle implements Ready {
   #filling = new Uint32Array(2 * FIRST_CAPACITY);
   #reading = new Uint32Array(2 * FIRST_CAPACITY);
   #count = 0;
-  /** Where each descriptor's pending record is. */
-  #places = new Map<number, number>();
-  #readPlaces = new Map<number, number>();
+  /** Grows when the arrays change places. A record made before the last time is gone. */
+  #round = 1;
   #size = 0;
+  readonly #onClose: (() => void) | undefined;
 
   /** @internal Made by `reactor.batch`. */
   constructor(
     loop: Loop,
     callback: BatchCallback,
-    priority: number,
-    signal: AbortSignal | undefined,
+    options: { priority?: number; signal?: AbortSignal; onClose?: () => void },
   ) {
-    super(loop, 'POLLUXBATCH', signal);
+    super(loop, 'POLLUXBATCH', options.signal);
     this.#callback = callback;
-    this.priority = priority;
+    this.#onClose = options.onClose;
+    this.priority = options.priority ?? 0;
     loop.handles.add(this);
   }
 
@@ -61,38 +69,38 @@ export class Batch extends Handle implements Ready {
   /** As `Poller.modify`. */
   modify(fd: number, interest: number, key: number): void {
     this.#check(fd, interest, key);
-    this.loop.table.changeBatched(this, fd, interest, key);
-    this.#void(fd);
+    this.#void(this.loop.table.changeBatched(this, fd, interest, key));
   }
 
   /** As `Poller.delete`: at once, also for a record not yet delivered. */
   delete(fd: number): void {
     this.assertOpen();
     checkFd(fd);
-    this.loop.table.removeBatched(this, fd);
-    this.forgotten(fd);
+    this.forgotten(this.loop.table.removeBatched(this, fd));
   }
 
   /**
-   * For use in the callback: calls `listener` as the reactor calls its own. What was queued before
-   * (nextTicks, promises) runs first, and what it throws is reported and costs the others nothing.
+   * For use in a callback of the reactor: calls `step` again and again, until it returns false, as
+   * the reactor calls its own. What was queued before (nextTicks, promises) runs first, and what a
+   * step throws is reported. Then it is called again, so it must have moved on before it throws. Ends
+   * too when the reactor is stopped or closed.
    */
-  call(listener: () => void): void {
-    checkFunction('listener', listener);
-    this.loop.call(listener);
+  drive(step: () => boolean): void {
+    checkFunction('step', step);
+    this.loop.drive(step);
   }
 
   /** @internal The table has forgotten a descriptor. */
-  forgotten(fd: number): void {
-    this.#void(fd);
+  forgotten(entry: BatchedFd): void {
+    this.#void(entry);
     if (--this.#size === 0) this.setActive(false);
   }
 
   /** @internal The poller found this on one of our descriptors. */
-  collect(fd: number, key: number, events: number): void {
-    const known = this.#places.get(fd);
-    if (known !== undefined) {
-      this.#filling[2 * known + 1] = (this.#filling[2 * known + 1] as number) | events;
+  collect(entry: BatchedFd, events: number): void {
+    if (entry.batchRound === this.#round) {
+      const at = 2 * entry.batchPlace + 1;
+      this.#filling[at] = (this.#filling[at] as number) | events;
       return;
     }
     if (2 * this.#count === this.#filling.length) {
@@ -100,9 +108,10 @@ export class Batch extends Handle implements Ready {
       larger.set(this.#filling);
       this.#filling = larger;
     }
-    this.#filling[2 * this.#count] = key;
+    this.#filling[2 * this.#count] = entry.batchKey;
     this.#filling[2 * this.#count + 1] = events;
-    this.#places.set(fd, this.#count++);
+    entry.batchRound = this.#round;
+    entry.batchPlace = this.#count++;
     this.loop.queue.push(this);
   }
 
@@ -118,10 +127,7 @@ export class Batch extends Handle implements Ready {
     this.#reading = records;
     const count = this.#count;
     this.#count = 0;
-    const places = this.#readPlaces;
-    places.clear();
-    this.#readPlaces = this.#places;
-    this.#places = places;
+    this.#round++;
     this.invoke(this.#callback, records, count, this);
   }
 
@@ -131,15 +137,15 @@ export class Batch extends Handle implements Ready {
     this.#size = 0;
     this.#count = 0;
     this.#reading.fill(0);
+    this.#onClose?.();
   }
 
-  #void(fd: number): void {
-    const pending = this.#places.get(fd);
-    if (pending !== undefined) this.#filling[2 * pending + 1] = 0;
-    this.#places.delete(fd);
-    const reading = this.#readPlaces.get(fd);
-    if (reading !== undefined) this.#reading[2 * reading + 1] = 0;
-    this.#readPlaces.delete(fd);
+  /** In the array that is being filled, or the one that the callback reads. */
+  #void(entry: BatchedFd): void {
+    const age = this.#round - entry.batchRound;
+    if (age === 0) this.#filling[2 * entry.batchPlace + 1] = 0;
+    else if (age === 1) this.#reading[2 * entry.batchPlace + 1] = 0;
+    if (age === 0) entry.batchRound = 0;
   }
 
   #check(fd: number, interest: number, key: number): void {

@@ -106,8 +106,8 @@ export class EventLoop implements Loop {
     return this.#keepsOrigin ? callSite() : undefined;
   }
 
-  call(callback: () => void): void {
-    this.runner.nested(callback);
+  drive(step: () => boolean): void {
+    this.runner.drive(step);
   }
 
   retime(deadline: number): void {

@@ -54,8 +54,8 @@ export interface Loop {
   readonly now: number;
   /** Where a handle is being made, if the reactor keeps that. */
   origin(): string | undefined;
-  /** Calls a callback of a layer above as one of its own; see `Batch.call`. */
-  call(callback: () => void): void;
+  /** Calls callbacks of a layer above as its own; see `Batch.drive`. */
+  drive(step: () => boolean): void;
   /** This deadline was set: a wait under way may end too late for it. */
   retime(deadline: number): void;
   /** Something became ready without the poller: a turn is due. */

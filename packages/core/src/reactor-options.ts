@@ -9,6 +9,7 @@ import {
   checkBoolean,
   checkDriver,
   checkExclusive,
+  checkFunction,
   checkInteger,
   checkOneOf,
   checkOptions,
@@ -78,12 +79,15 @@ export interface TimerOptions extends AbortOptions {
 export type HookOptions = AbortOptions;
 export type DeadlineOptions = AbortOptions;
 
-export interface BatchOptions extends AbortOptions {
+export interface SignalOptions extends AbortOptions {
   /** See WatchOptions. */
   priority?: number;
 }
 
-export type SignalOptions = BatchOptions;
+export interface BatchOptions extends SignalOptions {
+  /** Called once when it is closed: by `close`, by its signal, or with the reactor. */
+  onClose?: () => void;
+}
 
 export interface ChildOptions extends AbortOptions {
   /**
@@ -148,6 +152,11 @@ export function checkTimerOptions(options: TimerOptions): void {
 }
 
 export function checkBatchOptions(options: BatchOptions): void {
+  checkSignalOptions(options);
+  if (options.onClose !== undefined) checkFunction('options.onClose', options.onClose);
+}
+
+export function checkSignalOptions(options: SignalOptions): void {
   checkOptions('options', options);
   checkPriority(options.priority);
   checkSignalOption(options.signal);

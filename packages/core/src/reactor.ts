@@ -25,6 +25,7 @@ import {
   checkBatchOptions,
   checkChildOptions,
   checkReactorOptions,
+  checkSignalOptions,
   checkStreamOptions,
   checkTimerOptions,
   checkWatchOptions,
@@ -215,7 +216,7 @@ export class Reactor {
     checkFunction('callback', callback);
     checkBatchOptions(options);
     this.#ensureAttached();
-    return new Batch(this.#loop, callback, options.priority ?? 0, options.signal);
+    return new Batch(this.#loop, callback, options);
   }
 
   /**
@@ -232,7 +233,7 @@ export class Reactor {
     this.#assertOpen();
     checkSignal(name, this.mode);
     checkFunction('callback', callback);
-    checkBatchOptions(options);
+    checkSignalOptions(options);
     this.#ensureAttached();
     const settings = { priority: options.priority ?? 0, signal: options.signal };
     return new SignalWatcher(this.#loop, name, callback, settings);

@@ -86,15 +86,20 @@ export class Runner {
     return since;
   }
 
-  /** For a callback inside a callback: drained before, and what it throws is reported. */
-  nested(callback: () => void): void {
-    this.#host.drain();
-    if (this.halted) return;
-    try {
-      callback();
-    } catch (error) {
-      this.#host.report(error);
-    }
+  /** For callbacks inside a callback; see `Batch.drive`. */
+  drive(step: () => boolean): void {
+    const host = this.#host;
+    host.run(() => {
+      for (;;) {
+        host.drainWithin();
+        if (this.halted) return;
+        try {
+          if (!step()) return;
+        } catch (error) {
+          host.report(error);
+        }
+      }
+    });
   }
 
   #reportSlow({ label, origin }: Runnable, tookMs: number): void {

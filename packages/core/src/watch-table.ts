@@ -8,21 +8,20 @@
 // A descriptor may belong to a batch (batch.ts) instead. And one that the primitive refuses (EPERM:
 // a regular file in epoll) may be served as always ready, if its watchers ask for that: then it is
 // not in the poller, and each turn finds it ready.
-import type { Batch } from './batch.js';
+import type { Batch, BatchedFd } from './batch.js';
 import { PolluxError, type SystemError, systemError } from './errors.js';
 import { Interest } from './interest.js';
 import type { Mode, Poller } from './poller.js';
 import type { Watcher } from './watcher.js';
 
 /** A descriptor with its watchers, or of a batch. `key` is its place here and in the poller. */
-export interface WatchedFd {
+export interface WatchedFd extends BatchedFd {
   readonly fd: number;
   readonly key: number;
   /** Replaced, never changed in place: a dispatch under way keeps the list it began with. */
   watchers: readonly Watcher[];
-  /** The batch it belongs to instead, and the key it has there. */
+  /** The batch it belongs to instead. */
   readonly batch: Batch | undefined;
-  batchKey: number;
   /** What the poller was last told. */
   interest: number;
   mode: Mode;
@@ -65,7 +64,7 @@ export class WatchTable {
   collect(key: number, found: number): void {
     const entry = this.#byKey[key];
     if (entry === undefined) return;
-    if (entry.batch !== undefined) entry.batch.collect(entry.fd, entry.batchKey, found);
+    if (entry.batch !== undefined) entry.batch.collect(entry, found);
     else for (const watcher of entry.watchers) watcher.collect(found);
   }
 
@@ -154,15 +153,18 @@ export class WatchTable {
     );
   }
 
-  changeBatched(batch: Batch, fd: number, interest: number, batchKey: number): void {
+  changeBatched(batch: Batch, fd: number, interest: number, batchKey: number): BatchedFd {
     const entry = this.#batched(batch, fd);
     this.#poller.modify(fd, interest, entry.key, { mode: 'level' });
     entry.batchKey = batchKey;
     entry.interest = interest;
+    return entry;
   }
 
-  removeBatched(batch: Batch, fd: number): void {
-    this.#drop(this.#batched(batch, fd));
+  removeBatched(batch: Batch, fd: number): BatchedFd {
+    const entry = this.#batched(batch, fd);
+    this.#drop(entry);
+    return entry;
   }
 
   /** Forgets all descriptors of a batch. */
@@ -197,7 +199,8 @@ export class WatchTable {
     const { watchers, batch, batchKey = 0 } = owner;
     const { interest, mode } = wanted;
     const state = { interest, mode, disarmed: false, always };
-    const entry: WatchedFd = { fd, key, watchers, batch, batchKey, ...state };
+    const batched = { batch, batchKey, batchPlace: 0, batchRound: 0 };
+    const entry: WatchedFd = { fd, key, watchers, ...batched, ...state };
     this.#byKey[key] = entry;
     this.#byFd.set(fd, entry);
     if (always) this.#always.add(entry);
@@ -298,7 +301,7 @@ export class WatchTable {
   /** Closes the watchers of an entry that is forgotten already. */
   #closeAll(entry: WatchedFd): void {
     for (const watcher of entry.watchers) watcher.close();
-    entry.batch?.forgotten(entry.fd);
+    entry.batch?.forgotten(entry);
   }
 }
 

@@ -196,7 +196,7 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(events.get(gone) ?? 0).toBe(0);
   });
 
-  test('call: what was queued runs first, and what a listener throws costs nobody else', async () => {
+  test('drive: what was queued runs first, and what a step throws costs nobody else', async () => {
     using driven = new DrivenReactor(row);
     const [fd] = readyPipes(fds, 1) as [number];
     const order: string[] = [];
@@ -209,14 +209,16 @@ describe.each(cases)('$backend, $way', (row) => {
     process.on('uncaughtException', onError);
     try {
       const batch = driven.reactor.batch(() => {
-        for (const name of ['a', 'b', 'c']) {
-          batch.call(() => {
-            order.push(name);
-            process.nextTick(() => order.push(`nextTick of ${name}`));
-            Promise.resolve().then(() => order.push(`promise of ${name}`));
-            if (name === 'b') throw new Error('by b');
-          });
-        }
+        const names = ['a', 'b', 'c'];
+        batch.drive(() => {
+          const name = names.shift();
+          if (name === undefined) return false;
+          order.push(name);
+          process.nextTick(() => order.push(`nextTick of ${name}`));
+          Promise.resolve().then(() => order.push(`promise of ${name}`));
+          if (name === 'b') throw new Error('by b');
+          return true;
+        });
         batch.close();
       });
       batch.add(fd, readable, 0);
@@ -230,26 +232,79 @@ describe.each(cases)('$backend, $way', (row) => {
       ['a', 'b', 'c'].flatMap((name) => [name, `nextTick of ${name}`, `promise of ${name}`]),
     );
     using other = driven.reactor.batch(() => {});
-    expect(() => other.call(undefined as unknown as () => void)).toThrow(TypeError);
+    expect(() => other.drive(undefined as unknown as () => boolean)).toThrow(TypeError);
   });
 
-  test('call: after a stop, or a close, of the reactor it calls nobody', async () => {
+  test('drive: after a stop, or a close, of the reactor it calls nobody', async () => {
     for (const end of ['stop', 'close'] as const) {
       using driven = new DrivenReactor(row);
       const [fd] = readyPipes(fds, 1) as [number];
       const called: string[] = [];
       let over = false;
       const batch = driven.reactor.batch(() => {
-        batch.call(() => {
+        batch.drive(() => {
           called.push('first');
           driven.reactor[end]();
+          return true;
         });
-        batch.call(() => called.push('second'));
+        batch.drive(() => {
+          called.push('second');
+          return false;
+        });
         over = true;
       });
       batch.add(fd, readable, 0);
       await driven.until(() => over);
       expect(called).toEqual(['first']);
+    }
+  });
+
+  test('drive: what a nextTick throws is reported, and the step goes on', async () => {
+    using driven = new DrivenReactor(row);
+    const [fd] = readyPipes(fds, 1) as [number];
+    const caught: string[] = [];
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    const onError = (error: Error): void => {
+      caught.push(error.message);
+    };
+    process.on('uncaughtException', onError);
+    let steps = 0;
+    try {
+      const batch = driven.reactor.batch(() => {
+        batch.drive(() => {
+          steps++;
+          process.nextTick(() => {
+            throw new Error(`tick ${steps}`);
+          });
+          process.nextTick(() => caught.push(`after ${steps}`));
+          return steps < 3;
+        });
+        batch.close();
+      });
+      batch.add(fd, readable, 0);
+      await driven.until(() => steps === 3 && caught.length === 6);
+    } finally {
+      process.off('uncaughtException', onError);
+      for (const listener of listeners) process.on('uncaughtException', listener);
+    }
+    expect(caught).toEqual(['tick 1', 'after 1', 'tick 2', 'after 2', 'tick 3', 'after 3']);
+  });
+
+  test('onClose: once, whoever closes it', async () => {
+    for (const end of ['close', 'signal', 'reactor'] as const) {
+      using driven = new DrivenReactor(row);
+      const aborter = new AbortController();
+      let closes = 0;
+      const batch = driven.reactor.batch(() => {}, {
+        signal: aborter.signal,
+        onClose: () => closes++,
+      });
+      if (end === 'close') batch.close();
+      if (end === 'signal') aborter.abort();
+      if (end === 'reactor') driven.reactor.close();
+      batch.close();
+      expect(closes).toBe(1);
     }
   });
 

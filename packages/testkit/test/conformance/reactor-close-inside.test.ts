@@ -23,8 +23,12 @@ describe.each(cases)('$backend, $way', (row) => {
       const batch = reactor.batch(close, { priority: 2 });
       for (const fd of readyPipes(fds, 3)) batch.add(fd, readable, fd);
     },
-    'a batch, in a listener of it': (reactor, close) => {
-      const batch = reactor.batch(() => batch.call(close), { priority: 2 });
+    'a batch, in a step of it': (reactor, close) => {
+      const step = (): boolean => {
+        close();
+        return true;
+      };
+      const batch = reactor.batch(() => batch.drive(step), { priority: 2 });
       for (const fd of readyPipes(fds, 3)) batch.add(fd, readable, fd);
     },
     'a timeout': (reactor, close) => {

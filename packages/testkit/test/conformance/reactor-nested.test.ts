@@ -26,7 +26,7 @@ describe.each(backends)('%s', (backend) => {
       'nextTick of watcher',
       'promise of watcher',
       'batch',
-      'call of batch',
+      'step of batch',
       'inactivity',
       'timer',
       'wall-clock timer',
@@ -50,7 +50,10 @@ describe.each(backends)('%s', (backend) => {
     });
     const batch = reactor.batch(() => {
       nested('batch')();
-      batch.call(nested('call of batch'));
+      batch.drive(() => {
+        nested('step of batch')();
+        return false;
+      });
       batch.close();
     });
     batch.add(second, readable, 0);
