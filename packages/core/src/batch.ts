@@ -3,7 +3,7 @@
 // and priorities as watchers do.
 import { Handle } from './handle.js';
 import type { Loop, Ready } from './loop.js';
-import { checkFd, checkFunction, checkInterest, checkKey } from './validate.js';
+import { checkBoolean, checkFd, checkFunction, checkInterest, checkKey } from './validate.js';
 
 /**
  * `records` holds two words for each of `count` ready descriptors: the key given to `add`, and bits
@@ -58,10 +58,14 @@ export class Batch extends Handle implements Ready {
     return `a batch of ${this.#size} descriptors`;
   }
 
-  /** As `Poller.add`, level mode. EEXIST for a descriptor that has watchers or is in a batch. */
-  add(fd: number, interest: number, key: number): void {
+  /**
+   * As `Poller.add`, level mode; of its options `exclusive` only. EEXIST for a descriptor that has
+   * watchers or is in a batch.
+   */
+  add(fd: number, interest: number, key: number, options?: { exclusive?: boolean }): void {
     this.#check(fd, interest, key);
-    this.loop.table.insertBatched(this, fd, interest, key);
+    checkBoolean('options.exclusive', options?.exclusive);
+    this.loop.table.insertBatched(this, fd, interest, key, options?.exclusive ?? false);
     this.#size++;
     this.setActive(true);
   }
@@ -77,6 +81,11 @@ export class Batch extends Handle implements Ready {
     this.assertOpen();
     checkFd(fd);
     this.forgotten(this.loop.table.removeBatched(this, fd));
+  }
+
+  /** Whether nobody may be called now: the reactor was stopped, or closed. */
+  get halted(): boolean {
+    return this.loop.halted;
   }
 
   /**

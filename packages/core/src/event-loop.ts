@@ -124,6 +124,10 @@ export class EventLoop implements Loop {
     this.soon();
   }
 
+  get halted(): boolean {
+    return this.runner.halted;
+  }
+
   get deferred(): number {
     return this.#deferred.length;
   }

@@ -50,6 +50,8 @@ export interface Loop {
   /** Handles that no other collection has: batches and signals. */
   readonly handles: Set<Handle>;
   readonly closed: boolean;
+  /** No callback may run: it was stopped, or closed. */
+  readonly halted: boolean;
   /** When this turn began, on `clock`. */
   readonly now: number;
   /** Where a handle is being made, if the reactor keeps that. */

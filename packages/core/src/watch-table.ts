@@ -22,6 +22,8 @@ export interface WatchedFd extends BatchedFd {
   watchers: readonly Watcher[];
   /** The batch it belongs to instead. */
   readonly batch: Batch | undefined;
+  /** Of a batch only: watchers say it each. */
+  readonly exclusive: boolean;
   /** What the poller was last told. */
   interest: number;
   mode: Mode;
@@ -145,17 +147,20 @@ export class WatchTable {
 
   // Descriptors of a batch.
 
-  insertBatched(batch: Batch, fd: number, interest: number, batchKey: number): void {
-    this.#register(
-      fd,
-      { interest, mode: 'level', exclusive: false },
-      { watchers: [], batch, batchKey },
-    );
+  insertBatched(
+    batch: Batch,
+    fd: number,
+    interest: number,
+    batchKey: number,
+    exclusive: boolean,
+  ): void {
+    this.#register(fd, { interest, mode: 'level', exclusive }, { watchers: [], batch, batchKey });
   }
 
   changeBatched(batch: Batch, fd: number, interest: number, batchKey: number): BatchedFd {
     const entry = this.#batched(batch, fd);
-    this.#poller.modify(fd, interest, entry.key, { mode: 'level' });
+    const { exclusive } = entry;
+    this.#poller.modify(fd, interest, entry.key, options({ interest, mode: 'level', exclusive }));
     entry.batchKey = batchKey;
     entry.interest = interest;
     return entry;
@@ -197,8 +202,8 @@ export class WatchTable {
     // It took a number that we knew: the old registration was of another file.
     if (old !== undefined) this.#evict(old);
     const { watchers, batch, batchKey = 0 } = owner;
-    const { interest, mode } = wanted;
-    const state = { interest, mode, disarmed: false, always };
+    const { interest, mode, exclusive } = wanted;
+    const state = { interest, mode, exclusive, disarmed: false, always };
     const batched = { batch, batchKey, batchPlace: 0, batchRound: 0 };
     const entry: WatchedFd = { fd, key, watchers, ...batched, ...state };
     this.#byKey[key] = entry;

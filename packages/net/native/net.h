@@ -121,14 +121,15 @@ int Send(OwnedFds* owned, Words jobs, int count, Bytes slab, Bytes peers, Words 
 int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Bytes peers);
 
 // Reads from fds[0..count) into the slab, one after the other without gaps, at most `most` bytes
-// each, and returns count. results: {offset in the slab, length or 0 at the end of the stream or
-// negative errno}; -EAGAIN also where the slab is full.
+// each, and returns how many were read from: fewer than count when the slab is nearly full.
+// results: {offset in the slab, length or 0 at the end of the stream or negative errno}.
 int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results);
 
-// Writes segments[0..count): {fd, index into chunks, offset, length}. Segments of one descriptor
-// that stand side by side are one run, written in order by gathering; returns the number of runs.
-// results[run] is how many bytes were taken, or a negative errno if none were. Fewer than asked:
-// the descriptor is full, wait until it is writable.
-int Write(OwnedFds* owned, Words segments, int count, const Chunks& chunks, Words results);
+// Writes segments[0..count): {fd, index into chunks or -1 for the arena, offset, length}. Segments
+// of one descriptor that stand side by side are one run, written in order by gathering; returns the
+// number of runs. results[run] is how many bytes were taken, or a negative errno if none were.
+// Fewer than asked: the descriptor is full, wait until it is writable.
+int Write(OwnedFds* owned, Words segments, int count, Bytes arena, const Chunks& chunks,
+          Words results);
 
 }  // namespace pollux::net

@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kVectors = 64;  // of one sendmsg; POSIX promises 16, Linux takes 1024
 constexpr int kSegmentWords = 4;
+constexpr int32_t kInArena = -1;
+constexpr size_t kLeastRoom = 4096;  // a slab with less is as good as full
 
 // Errors of accept(2) that are those of one connection, gone before it was taken. Linux passes on
 // what is pending on the new socket, and the man page says to treat it like EAGAIN; here the next
@@ -34,6 +36,12 @@ bool IsLostConnection(int result) {
   }
 }
 
+// Where segments lie.
+struct Sources {
+  const Bytes& arena;
+  const Chunks& chunks;
+};
+
 struct Segment {
   int fd;
   uint8_t* data;
@@ -41,14 +49,15 @@ struct Segment {
   bool valid;
 };
 
-Segment ReadSegment(Words segments, int at, const Chunks& chunks) {
+Segment ReadSegment(Words segments, int at, const Sources& sources) {
   int32_t words[kSegmentWords];
   memcpy(words, segments.data + static_cast<size_t>(at) * kSegmentWords, sizeof words);
   Segment segment{words[0], nullptr, 0, false};
   const int64_t offset = words[2];
   const int64_t length = words[3];
-  if (words[1] < 0 || static_cast<size_t>(words[1]) >= chunks.size) return segment;
-  const Bytes& chunk = chunks.items[words[1]];
+  if (words[1] < kInArena) return segment;
+  if (words[1] != kInArena && static_cast<size_t>(words[1]) >= sources.chunks.size) return segment;
+  const Bytes& chunk = words[1] == kInArena ? sources.arena : sources.chunks.items[words[1]];
   if (offset < 0 || length < 0 || static_cast<uint64_t>(offset + length) > chunk.size) {
     return segment;
   }
@@ -71,14 +80,14 @@ int64_t Gather(int fd, iovec* vectors, int count) {
 }
 
 // Writes segments[from..to), all of one descriptor.
-int WriteRun(int fd, Words segments, int from, int to, const Chunks& chunks) {
+int WriteRun(int fd, Words segments, int from, int to, const Sources& sources) {
   int64_t total = 0;
   iovec vectors[kVectors];
   while (from < to) {
     int count = 0;
     int64_t asked = 0;
     for (; from < to && count < kVectors; from++, count++) {
-      const Segment segment = ReadSegment(segments, from, chunks);
+      const Segment segment = ReadSegment(segments, from, sources);
       if (!segment.valid || segment.fd != fd) {
         if (total == 0 && count == 0) return -EINVAL;
         to = from;  // what comes before it is written
@@ -150,6 +159,7 @@ int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words resu
   for (int index = 0; index < count; index++) {
     const int fd = fds.data[index];
     size_t room = slab.size - used;
+    if (index > 0 && room < kLeastRoom && room < static_cast<size_t>(most)) return index;
     if (room > static_cast<size_t>(most)) room = static_cast<size_t>(most);
     int64_t length = -EAGAIN;
     if (!owned->Has(fd)) {
@@ -167,17 +177,19 @@ int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words resu
   return count;
 }
 
-int Write(OwnedFds* owned, Words segments, int count, const Chunks& chunks, Words results) {
+int Write(OwnedFds* owned, Words segments, int count, Bytes arena, const Chunks& chunks,
+          Words results) {
   if (count < 0 || static_cast<size_t>(count) > segments.size / kSegmentWords ||
       static_cast<size_t>(count) > results.size) {
     return -EINVAL;
   }
+  const Sources sources{arena, chunks};
   int runs = 0;
   for (int from = 0; from < count;) {
     const int fd = segments.data[static_cast<size_t>(from) * kSegmentWords];
     int to = from + 1;
     while (to < count && segments.data[static_cast<size_t>(to) * kSegmentWords] == fd) to++;
-    results.data[runs++] = owned->Has(fd) ? WriteRun(fd, segments, from, to, chunks) : -EBADF;
+    results.data[runs++] = owned->Has(fd) ? WriteRun(fd, segments, from, to, sources) : -EBADF;
     from = to;
   }
   return runs;

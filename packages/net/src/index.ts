@@ -1,12 +1,12 @@
 // @pollux/net: UDP and TCP sockets on a reactor.
 export type { Endpoint } from './endpoint.js';
+export type { ReceiveCallback, TcpStreamOptions } from './stream-options.js';
 export {
   TcpListener,
   type TcpListenerEvents,
   type TcpListenOptions,
 } from './tcp-listener.js';
-export type { TcpConnectOptions, TcpStreamEvents, TcpStreamOptions } from './tcp-options.js';
-export { TcpStream } from './tcp-stream.js';
+export { type TcpConnectOptions, TcpStream, type TcpStreamEvents } from './tcp-stream.js';
 export {
   type UdpConnectOptions,
   type UdpOptions,

@@ -46,7 +46,13 @@ interface Native {
     peers: Uint8Array,
   ): number;
   read(fds: Int32Array, count: number, most: number, slab: Uint8Array, results: Int32Array): number;
-  write(segments: Int32Array, count: number, chunks: Uint8Array[], results: Int32Array): number;
+  write(
+    segments: Int32Array,
+    count: number,
+    arena: Uint8Array,
+    chunks: Uint8Array[],
+    results: Int32Array,
+  ): number;
 }
 
 const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native;
@@ -80,3 +86,4 @@ export const EMFILE: number = -constants.errno.EMFILE;
 export const EAGAIN: number = -constants.errno.EAGAIN;
 export const EINPROGRESS: number = -constants.errno.EINPROGRESS;
 export const ENOTCONN: number = -constants.errno.ENOTCONN;
+export const ETIMEDOUT: number = -constants.errno.ETIMEDOUT;

@@ -1,5 +1,9 @@
-// The streams that have something to write: one native call writes for all of them, gathering the
-// chunks of each.
+// The streams that have something to write: one native call writes for many of them, gathering the
+// pieces of each.
+//
+// Small pieces are copied into the arena, one buffer that native code reads without asking for each
+// piece's own. Its first part is the slab that streams are read into (stream-inbox.ts): what was
+// received in this batch may be sent back, or passed on, from where it lies.
 import { MAX_CHUNKS, native } from './native.js';
 import type { WriteQueue } from './write-queue.js';
 
@@ -7,80 +11,141 @@ import type { WriteQueue } from './write-queue.js';
 export interface StreamWriter {
   readonly fd: number;
   readonly queue: WriteQueue;
+  /** Whether it is in the outbox; the outbox's own. */
+  pending: boolean;
   /** Of `offered` bytes so many were taken, or none: a negative errno. */
   wrote(result: number, offered: number): void;
-  /** A chunk of the queue was transferred to another thread. */
+  /** A buffer of the queue was transferred to another thread. */
   spoiled(): void;
 }
 
+/** Bytes that streams are read into in one go, and bytes that may be queued for one flush. */
+export const RECEIVE_ROOM = 262_144;
+const SEND_ROOM = 262_144;
+/** Larger ones are not worth a copy. */
+const LARGEST_COPY = 4_096;
 const SEGMENT_WORDS = 4;
+const IN_ARENA = -1;
 
 export class StreamOutbox {
+  readonly arena: Buffer = Buffer.allocUnsafeSlow(RECEIVE_ROOM + SEND_ROOM);
+  #used = RECEIVE_ROOM;
   readonly #segments = new Int32Array(MAX_CHUNKS * SEGMENT_WORDS);
   readonly #results = new Int32Array(MAX_CHUNKS);
-  readonly #pending = new Set<StreamWriter>();
+  #pending: StreamWriter[] = [];
+  // Of one native call.
+  #chunks: Uint8Array[] = [];
+  readonly #writers: StreamWriter[] = [];
+  readonly #offers: number[] = [];
+  #count = 0;
 
+  /** To be called before each flush of a queue that got something. */
   add(writer: StreamWriter): void {
-    this.#pending.add(writer);
+    if (writer.pending) return;
+    writer.pending = true;
+    this.#pending.push(writer);
   }
 
-  remove(writer: StreamWriter): void {
-    this.#pending.delete(writer);
+  /** Queues bytes for a stream that takes some: it is flushed before the arena is used anew. */
+  push(queue: WriteQueue, buffer: Uint8Array, offset: number, length: number): void {
+    if (length > LARGEST_COPY || buffer === this.arena) {
+      queue.push(buffer, offset, length);
+      return;
+    }
+    const at = this.#used;
+    if (at + length > this.arena.length) {
+      queue.append(buffer, offset, length);
+      return;
+    }
+    if (offset === 0 && length === buffer.length) this.arena.set(buffer, at);
+    else this.arena.set(buffer.subarray(offset, offset + length), at);
+    this.#used = at + length;
+    queue.push(this.arena, at, length);
+  }
+
+  /** The same for text. */
+  pushText(queue: WriteQueue, text: string): void {
+    const at = this.#used;
+    // A UTF-16 unit makes at most three bytes.
+    if (3 * text.length > LARGEST_COPY || at + 3 * text.length > this.arena.length) {
+      const data = Buffer.from(text);
+      queue.push(data, 0, data.length);
+      return;
+    }
+    const length = this.arena.write(text, at);
+    this.#used = at + length;
+    queue.push(this.arena, at, length);
   }
 
   /** Writes for every stream that was added, until its queue is empty or it takes no more. */
   flush(): void {
-    while (this.#pending.size > 0) this.#flushSome();
+    let from = 0;
+    while (from < this.#pending.length) from = this.#flushSome(from);
+    if (from > 0) this.#pending.length = 0;
+    this.#used = RECEIVE_ROOM;
   }
 
-  #flushSome(): void {
-    const chunks: Uint8Array[] = [];
-    const writers: StreamWriter[] = [];
-    const offers: number[] = [];
-    for (const writer of this.#pending) {
-      if (chunks.length === MAX_CHUNKS) break;
-      this.#pending.delete(writer);
-      const offered = this.#offer(writer, chunks);
+  /** From the pending stream at `from` on, as many as fit one call; returns where it stopped. */
+  #flushSome(from: number): number {
+    const pending = this.#pending;
+    const writers = this.#writers;
+    this.#count = 0;
+    let next = from;
+    while (next < pending.length && this.#count < MAX_CHUNKS) {
+      const writer = pending[next++] as StreamWriter;
+      writer.pending = false;
+      const offered = writer.fd < 0 ? 0 : this.#offer(writer);
       if (offered === 0) continue;
+      this.#offers[writers.length] = offered;
       writers.push(writer);
-      offers.push(offered);
     }
-    if (writers.length === 0) return;
-    const answer = native.write(this.#segments, chunks.length, chunks, this.#results);
+    if (writers.length > 0) this.#write();
+    writers.length = 0;
+    if (this.#chunks.length > 0) this.#chunks = [];
+    return next;
+  }
+
+  #write(): void {
+    const writers = this.#writers;
+    const results = this.#results;
+    const { arena } = this;
+    const answer = native.write(this.#segments, this.#count, arena, this.#chunks, results);
     for (let i = 0; i < writers.length; i++) {
       const writer = writers[i] as StreamWriter;
-      const offered = offers[i] as number;
-      const result = answer < 0 ? answer : (this.#results[i] as number);
+      const offered = this.#offers[i] as number;
+      const result = answer < 0 ? answer : (results[i] as number);
       writer.wrote(result, offered);
-      // All was taken, and it was not all there is.
-      if (result === offered && writer.queue.bytes > 0) this.#pending.add(writer);
+      if (writer.queue.bytes === 0) continue;
+      // All was taken, and it was not all there is: later in this flush. Else it has to wait.
+      if (result === offered) this.add(writer);
+      else writer.queue.rescue(arena);
     }
   }
 
-  /** Lays out a stream's chunks, as far as there is room, and returns how many bytes they are. */
-  #offer(writer: StreamWriter, chunks: Uint8Array[]): number {
+  /** Lays out a stream's pieces, as far as there is room, and returns how many bytes they are. */
+  #offer(writer: StreamWriter): number {
     const { queue } = writer;
-    const room = Math.min(queue.chunks, MAX_CHUNKS - chunks.length);
+    const segments = this.#segments;
+    const chunks = this.#chunks;
+    const room = Math.min(queue.pieces, MAX_CHUNKS - this.#count);
+    const first = this.#count;
     let offered = 0;
     for (let i = 0; i < room; i++) {
-      const data = queue.data(i);
-      if (data === undefined) {
-        chunks.length -= i;
+      const buffer = queue.buffer(i);
+      if (buffer === undefined) {
+        this.#count = first;
         writer.spoiled();
         return 0;
       }
       const length = queue.length(i);
       // A result counts in 32 bits.
       if (offered + length > 0x7fff_ffff) break;
-      const word = chunks.length * SEGMENT_WORDS;
-      this.#segments[word] = writer.fd;
-      this.#segments[word + 1] = chunks.length;
-      this.#segments[word + 2] = queue.offset(i);
-      this.#segments[word + 3] = length;
-      chunks.push(data);
+      const word = this.#count++ * SEGMENT_WORDS;
+      segments[word] = writer.fd;
+      segments[word + 1] = buffer === this.arena ? IN_ARENA : chunks.push(buffer) - 1;
+      segments[word + 2] = queue.offset(i);
+      segments[word + 3] = length;
       offered += length;
-      // The rest of it comes first in the next call.
-      if (queue.offset(i) + length < data.length) break;
     }
     return offered;
   }

@@ -1,17 +1,13 @@
 // A UDP socket on a reactor.
-import { EventEmitter } from 'node:events';
+import { Interest, invalidType, outOfRange, type Reactor } from '@pollux/core';
+import { type DatagramEvents, DatagramSocket } from './datagram-socket.js';
 import {
-  Interest,
-  invalidType,
-  outOfRange,
-  PolluxError,
-  type Reactor,
-  type SystemError,
-  systemError,
-  type Watcher,
-} from '@pollux/core';
-import { RECEIVE_BATCH } from './datagram-inbox.js';
-import { DatagramQueue } from './datagram-queue.js';
+  localEndpoint,
+  type OptionSetting,
+  openSocket,
+  orClose,
+  useEndpoint,
+} from './descriptor.js';
 import {
   checkFamily,
   decodeSlot,
@@ -22,7 +18,6 @@ import {
 } from './endpoint.js';
 import { Exchange } from './exchange.js';
 import { DATAGRAM, native, SocketOption } from './native.js';
-import { localEndpoint, type OptionSetting, openSocket, orClose, useEndpoint } from './socket.js';
 import {
   checkBoolean,
   checkData,
@@ -62,40 +57,16 @@ export interface UdpConnectOptions extends Omit<UdpOptions, 'address' | 'port'> 
   localPort?: number;
 }
 
-export interface UdpSocketEvents {
-  /** A datagram came. `data` is the listener's own. Without a listener, datagrams are dropped. */
-  message: [data: Buffer, peer: Endpoint];
-  /** A datagram was refused, or a network error arrived. The socket stays open. */
-  error: [error: SystemError];
-  /** After a `send` returned false: everything that waited is sent. */
-  drain: [];
-  close: [];
-}
+export type UdpSocketEvents = DatagramEvents<Endpoint>;
 
 // What fits an IP packet beside its own header (20 bytes, IPv4 only) and UDP's (8).
 const MAX_PAYLOAD = { IPv4: 65_507, IPv6: 65_527 };
-const MAX_QUEUED_BYTES = 1 << 20;
 const MAX_BUFFER_SIZE = 0x7fff_ffff;
-/** System calls of one callback; a socket that has more is called again, after its neighbours. */
-const MAX_BATCHES = 4;
-/** Callbacks in which `finish` takes what still comes; from then on nothing does. */
-const OPEN_ROUNDS = 8;
-
-export class UdpSocket extends EventEmitter<UdpSocketEvents> {
+export class UdpSocket extends DatagramSocket<Endpoint> {
   /** The remote endpoint of a connected socket. */
   readonly remote: Endpoint | undefined;
-  readonly #exchange: Exchange;
-  readonly #fd: number;
-  readonly #watcher: Watcher;
-  readonly #queue: DatagramQueue;
   readonly #family: 'IPv4' | 'IPv6';
   #local: Endpoint | undefined;
-  #dropped = false;
-  /** Callbacks since `finish`; undefined before. */
-  #finishing: number | undefined;
-  /** Received, and not handed out yet: a listener of one before them threw. */
-  #held = 0;
-  #closed = false;
 
   /**
    * Opens a socket for anybody's datagrams. Throws what the system refuses (EADDRINUSE, EACCES,
@@ -161,8 +132,7 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     const fd = openSocket(family, DATAGRAM, settings);
     return orClose(fd, () => {
       const remote = attach(fd);
-      const limit = options.maxQueuedBytes ?? MAX_QUEUED_BYTES;
-      return new UdpSocket(reactor, fd, family, remote, limit);
+      return new UdpSocket(reactor, fd, family, remote, options.maxQueuedBytes);
     });
   }
 
@@ -171,39 +141,20 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     fd: number,
     family: 'IPv4' | 'IPv6',
     remote: EncodedEndpoint | undefined,
-    limit: number,
+    maxQueuedBytes: number | undefined,
   ) {
-    super();
+    super(Exchange.of(reactor), fd, 'POLLUXUDP', maxQueuedBytes);
     this.remote = remote;
-    this.#exchange = Exchange.of(reactor);
-    this.#fd = fd;
     this.#family = family;
-    this.#queue = new DatagramQueue(
-      fd,
-      limit,
-      () => this.#awaitRoom(),
-      (errno, peer) => this.#refused(errno, peer),
-    );
-    this.#watcher = reactor.watch(fd, Interest.readable, (events) =>
-      this.#exchange.run(() => this.#onReady(events)),
-    );
-  }
-
-  /** True once `close` was called. */
-  get closed(): boolean {
-    return this.#closed;
-  }
-
-  /** Bytes, and some for each datagram, that wait because the system finds the socket full. */
-  get queuedBytes(): number {
-    return this.#queue.bytes;
+    this.want(Interest.readable);
   }
 
   /** The local endpoint, with the port that the system chose. */
   address(): Endpoint {
-    this.#assertOpen();
-    this.#local ??= localEndpoint(this.#fd);
-    return this.#local;
+    this.assertOpen();
+    const local = this.#local ?? localEndpoint(this.fd);
+    this.#local = local;
+    return local;
   }
 
   /**
@@ -222,69 +173,24 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     to?: number | Pick<Endpoint, 'address' | 'port'>,
     address?: string,
   ): boolean {
-    this.#assertOpen();
+    this.assertOpen();
     const length = checkData('data', data);
     if (length > MAX_PAYLOAD[this.#family]) {
       throw outOfRange('data', `at most ${MAX_PAYLOAD[this.#family]} bytes`, length);
     }
     const peer = this.#slotFor(to, address);
-    const exchange = this.#exchange;
-    if (this.#queue.full) {
-      if (!this.#queue.hasRoom(length)) {
-        this.#dropped = true;
-        return false;
-      }
-      this.#queue.keep(typeof data === 'string' ? Buffer.from(data) : new Uint8Array(data), peer);
-      return true;
-    }
-    exchange.schedule();
-    exchange.datagramOutbox.push(this.#queue, data, length, peer);
-    return true;
+    return this.post(data, length, peer);
   }
 
-  /** Sends what was queued, drops what the system does not take at once, and closes. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#exchange.flushDatagrams();
-    this.#closed = true;
-    this.#queue.clear();
-    this.#watcher.close();
-    native.close(this.#fd);
-    this.#exchange.later(() => this.emit('close'));
+  /** @internal */
+  protected override senderOf(i: number): Endpoint | undefined {
+    return this.exchange.datagramInbox.peer(i) ?? this.remote;
   }
 
-  /**
-   * Closes without losing a datagram that the system has for us: they are handed out, what the
-   * listeners answer at once is sent, then it closes. Idempotent; keeps the process alive meanwhile.
-   */
-  finish(): void {
-    if (!this.#listens() || this.#finishing !== undefined) return;
-    this.#finishing = 0;
-    this.#exchange.later(() => this.#finish());
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /** The socket keeps the process alive again; so it does at first. */
-  ref(): this {
-    this.#watcher.ref();
-    return this;
-  }
-
-  /** The socket no longer keeps the process alive. */
-  unref(): this {
-    this.#watcher.unref();
-    return this;
-  }
-
-  hasRef(): boolean {
-    return this.#watcher.hasRef();
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The socket is closed');
+  /** @internal */
+  protected override whereTo(peer: Uint8Array | undefined): { address?: string; port?: number } {
+    const endpoint = peer === undefined ? this.remote : decodeSlot(peer, 0);
+    return endpoint === undefined ? {} : { address: endpoint.address, port: endpoint.port };
   }
 
   #slotFor(to: unknown, address: unknown): Uint8Array | undefined {
@@ -301,113 +207,5 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     const name = typeof to === 'number' ? 'address' : 'peer.address';
     checkFamily(name, peer, this.#family);
     return EncodedEndpoint.slotOf(peer);
-  }
-
-  #onReady(events: number): void {
-    if ((events & Interest.writable) !== 0) this.#resume();
-    if ((events & Interest.readable) !== 0) this.#receive();
-  }
-
-  #finish(empty = false): void {
-    // A full socket goes on when it has room.
-    if (!this.#listens() || this.#queue.full) return;
-    if (empty && this.#held === 0) {
-      this.close();
-      return;
-    }
-    // Else a flood would keep it for ever.
-    if (this.#finishing === OPEN_ROUNDS) native.stopInput(this.#fd);
-    this.#finishing = (this.#finishing ?? 0) + 1;
-    let received = false;
-    try {
-      received = this.#receive();
-    } finally {
-      // What was answered is sent before that.
-      this.#exchange.later(() => this.#finish(received));
-    }
-  }
-
-  /** Whether there is nothing left to receive. */
-  #receive(): boolean {
-    const inbox = this.#exchange.datagramInbox;
-    for (let batch = 0; batch < MAX_BATCHES && this.#listens(); batch++) {
-      const count = inbox.receive(this.#fd);
-      let next = 0;
-      try {
-        while (next < count && this.#listens()) this.#deliver(next++);
-      } catch (error) {
-        this.#holdRest(next, count);
-        throw error;
-      }
-      if (count < RECEIVE_BATCH) return true;
-    }
-    return false;
-  }
-
-  #deliver(i: number): void {
-    const inbox = this.#exchange.datagramInbox;
-    const length = inbox.length(i);
-    if (length < 0) {
-      this.#fail(systemError(length, 'recvmmsg', this.#whereTo(this.remote)));
-      return;
-    }
-    if (this.listenerCount('message') === 0) return;
-    const peer = inbox.peer(i) ?? this.remote;
-    if (peer !== undefined) this.emit('message', inbox.copy(i), peer);
-  }
-
-  /** A listener threw: the slab will be used again before the rest of the batch is delivered. */
-  #holdRest(from: number, count: number): void {
-    const inbox = this.#exchange.datagramInbox;
-    const held: [Buffer, Endpoint][] = [];
-    for (let i = from; i < count; i++) {
-      const peer = inbox.peer(i) ?? this.remote;
-      if (inbox.length(i) < 0) this.#deliver(i);
-      else if (peer !== undefined) held.push([inbox.copy(i), peer]);
-    }
-    if (held.length === 0) return;
-    this.#held += held.length;
-    this.#exchange.later(() =>
-      this.#exchange.deliverEach(held, ([data, peer]) => {
-        this.#held--;
-        if (this.#listens()) this.emit('message', data, peer);
-      }),
-    );
-  }
-
-  /** Any callback may be the one that closes us, or the reactor: then it is the last. */
-  #listens(): boolean {
-    return !this.#closed && !this.#exchange.reactor.closed;
-  }
-
-  #awaitRoom(): void {
-    if (!this.#watcher.closed) this.#watcher.update(Interest.readable | Interest.writable);
-  }
-
-  #resume(): void {
-    this.#queue.resume(this.#exchange.datagramOutbox);
-    if (this.#queue.full) return;
-    this.#watcher.update(Interest.readable);
-    if (this.#finishing !== undefined) this.#exchange.later(() => this.#finish());
-    if (!this.#dropped) return;
-    this.#dropped = false;
-    this.#exchange.later(() => {
-      if (!this.#closed) this.emit('drain');
-    });
-  }
-
-  #refused(errno: number, peer: Uint8Array | undefined): void {
-    const endpoint = peer === undefined ? this.remote : decodeSlot(peer, 0);
-    this.#fail(systemError(errno, 'sendmmsg', this.#whereTo(endpoint)));
-  }
-
-  #whereTo(endpoint: Endpoint | undefined): { address?: string; port?: number } {
-    return endpoint === undefined ? {} : { address: endpoint.address, port: endpoint.port };
-  }
-
-  #fail(error: SystemError): void {
-    this.#exchange.later(() => {
-      if (!this.#closed) this.emit('error', error);
-    });
   }
 }

@@ -18,6 +18,28 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   if (value < min || value > max) throw outOfRange(name, `>= ${min} and <= ${max}`, value);
 }
 
+/** Milliseconds, as many as a reactor's timers take. */
+export const MAX_DELAY = 0x7fff_ffff;
+
+/** Part of a buffer. */
+export function checkSlice(buffer: unknown, offset: unknown, length: unknown): void {
+  if (!(buffer instanceof Uint8Array)) {
+    throw invalidType('buffer', 'a Buffer or a Uint8Array', buffer);
+  }
+  const { length: size } = buffer;
+  if (!Number.isInteger(offset) || (offset as number) < 0 || (offset as number) > size) {
+    checkInteger('offset', offset, 0, size);
+  }
+  const most = size - (offset as number);
+  if (!Number.isInteger(length) || (length as number) < 0 || (length as number) > most) {
+    checkInteger('length', length, 0, most);
+  }
+}
+
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
+}
+
 /** Milliseconds, fractions allowed. */
 export function checkDelay(name: string, value: unknown, max: number): void {
   if (typeof value !== 'number') throw invalidType(name, 'of type number', value);

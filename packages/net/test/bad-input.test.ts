@@ -163,8 +163,9 @@ describe('TcpStream', () => {
     const closed = expect.objectContaining({ code: 'ERR_POLLUX_CLOSED' });
     expect(() => stream.write('x')).toThrow(closed);
     expect(() => stream.end('x')).toThrow(closed);
+    expect(stream.writable).toBe(false);
     stream.destroy().destroy();
-    expect(() => stream.write('x')).toThrow(closed);
+    expect([stream.write('x'), stream.writable]).toEqual([false, false]);
     stream.pause().resume().ref().unref();
     expect(stream.remotePort).toBe(listener.address().port);
   });

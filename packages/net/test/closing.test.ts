@@ -53,7 +53,7 @@ onEveryReactor((bench) => {
     client.write(pattern(1_000_000));
     await bench().until(() => clientEvents.at(-1)?.[0] === 'close', 'close');
     expect(serverEvents.map(([name]) => name)).toEqual(['data', 'close']);
-    expect(() => server.write('x')).toThrow(expect.objectContaining({ code: 'ERR_POLLUX_CLOSED' }));
+    expect(server.write('x')).toBe(false);
   });
 
   test('a listener in its own connection: the rest of the batch is turned away', async () => {

@@ -251,7 +251,7 @@ onEveryReactor((bench) => {
     expect(thrownBy(() => listener.finish(Number.NaN)).code).toBe('ERR_OUT_OF_RANGE');
     expect(thrownBy(() => listener.finish('1' as never)).code).toBe('ERR_INVALID_ARG_TYPE');
     listener.close();
-    expect(thrownBy(() => listener.fd).code).toBe('ERR_POLLUX_CLOSED');
+    expect(listener.fd).toBe(-1);
   });
 });
 

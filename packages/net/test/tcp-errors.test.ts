@@ -40,7 +40,6 @@ onEveryReactor((bench) => {
     const options = { address: '255.255.255.255', port: 9 };
     const stream = TcpStream.connect(bench().reactor, options);
     const events = record(stream, 'error', 'close');
-    expect(stream.destroyed).toBe(true);
     await bench().until(() => events.length === 2, 'error and close');
     expect(events[0]?.[1]).toMatchObject({ syscall: 'connect', ...options });
   });
@@ -133,10 +132,11 @@ onEveryReactor((bench) => {
   test('a chunk that was transferred away before it was written ends the stream', async () => {
     const { client } = await bench().pair();
     const events = record(client, 'error', 'close');
-    const chunk = new Uint8Array(1000);
-    client.write('before');
-    client.write(chunk);
-    structuredClone(chunk.buffer, { transfer: [chunk.buffer] });
+    // Small ones are copied at once.
+    const [small, large] = [new Uint8Array(100), new Uint8Array(100_000)];
+    client.write(small);
+    client.write(large);
+    structuredClone(null, { transfer: [small.buffer, large.buffer] });
     await bench().until(() => events.length === 2, 'error and close');
     expect(events[0]?.[1]).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
   });

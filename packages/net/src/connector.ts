@@ -1,0 +1,215 @@
+// The way to a connection: one address, or several in the happy-eyeballs manner (RFC 8305). They are
+// tried in the order given. The next one is begun when the one before is refused, or after a while
+// beside it, and the first to be connected wins; the others are closed.
+import { AsyncResource } from 'node:async_hooks';
+import { Interest, PolluxError, systemError, type Timer } from '@pollux/core';
+import type { Exchange, Member } from './exchange.js';
+import { EINPROGRESS, ENOTCONN, ETIMEDOUT, native, SLOT_SIZE } from './native.js';
+import type { ConnectTiming } from './stream-options.js';
+
+/** Where an attempt goes. */
+export interface Target {
+  /** The address in the system's form. */
+  readonly slot: Uint8Array;
+  /** For errors: `{ address, port }`, `{ path }`. */
+  readonly where: object;
+  /** Makes a socket for it; throws what the system refuses. */
+  open(): number;
+}
+
+export interface ConnectorEvents {
+  /** Called once, unless `failed` is: takes the attempt's descriptor over. */
+  connected(attempt: Attempt): void;
+  failed(error: Error): void;
+}
+
+const ATTEMPT_DELAY_MS = 250;
+
+export class Connector {
+  readonly #exchange: Exchange;
+  readonly #targets: readonly Target[];
+  readonly #events: ConnectorEvents;
+  readonly #attemptDelayMs: number;
+  readonly #context: AsyncResource;
+  readonly #attempts = new Set<Attempt>();
+  readonly #errors: Error[] = [];
+  readonly #deadline: Timer | undefined;
+  #nextTimer: Timer | undefined;
+  #next = 0;
+  #refd = true;
+  #done = false;
+
+  /** Begins at once, but tells nothing before it has returned. */
+  constructor(
+    exchange: Exchange,
+    targets: readonly Target[],
+    timing: ConnectTiming,
+    events: ConnectorEvents,
+  ) {
+    this.#exchange = exchange;
+    this.#targets = targets;
+    this.#events = events;
+    this.#attemptDelayMs = timing.attemptDelayMs ?? ATTEMPT_DELAY_MS;
+    this.#context = new AsyncResource('POLLUXCONNECT');
+    const { connectTimeoutMs } = timing;
+    if (connectTimeoutMs !== undefined) {
+      this.#deadline = exchange.reactor.timer(connectTimeoutMs, () => this.#timedOut());
+    }
+    this.#tryNext();
+  }
+
+  ref(): void {
+    this.#setRef(true);
+  }
+
+  unref(): void {
+    this.#setRef(false);
+  }
+
+  /** Gives up. Idempotent. */
+  close(): void {
+    this.#done = true;
+    this.#deadline?.close();
+    this.#nextTimer?.close();
+    for (const attempt of this.#attempts) attempt.close();
+    this.#attempts.clear();
+  }
+
+  #setRef(refd: boolean): void {
+    this.#refd = refd;
+    for (const timer of [this.#deadline, this.#nextTimer]) refd ? timer?.ref() : timer?.unref();
+    for (const attempt of this.#attempts) attempt.setRef(refd);
+  }
+
+  #tryNext(): void {
+    this.#nextTimer?.close();
+    this.#nextTimer = undefined;
+    const target = this.#targets[this.#next++];
+    if (target === undefined) {
+      if (this.#attempts.size === 0) this.#fail(this.#allErrors());
+      return;
+    }
+    let attempt: Attempt;
+    try {
+      attempt = new Attempt(this.#exchange, target, this.#context, this.#refd, (error) =>
+        this.#ended(attempt, error),
+      );
+    } catch (error) {
+      this.#errors.push(error as Error);
+      this.#tryNext();
+      return;
+    }
+    this.#attempts.add(attempt);
+    if (this.#next >= this.#targets.length) return;
+    this.#nextTimer = this.#exchange.reactor.timer(this.#attemptDelayMs, () => this.#tryNext());
+    if (!this.#refd) this.#nextTimer.unref();
+  }
+
+  #ended(attempt: Attempt, error: Error | undefined): void {
+    if (this.#done) return;
+    this.#attempts.delete(attempt);
+    if (error === undefined) {
+      this.close();
+      this.#events.connected(attempt);
+    } else {
+      this.#errors.push(error);
+      this.#tryNext();
+    }
+  }
+
+  #timedOut(): void {
+    if (this.#done) return;
+    const { where } = this.#targets[0] as Target;
+    this.#fail(systemError(ETIMEDOUT, 'connect', where));
+  }
+
+  /** Soon, in a call of its own: a first attempt may fail before anybody can listen. */
+  #fail(error: Error): void {
+    this.close();
+    this.#exchange.tell(this.#context, () => this.#events.failed(error));
+  }
+
+  #allErrors(): Error {
+    const errors = this.#errors;
+    const [first] = errors;
+    if (first === undefined) return new PolluxError('ERR_POLLUX_CLOSED', 'The stream is closed');
+    if (errors.length === 1) return first;
+    const message = `Every address failed: ${errors.map((error) => error.message).join('; ')}`;
+    const { code } = first as Error & { code?: string };
+    return Object.assign(new AggregateError(errors, message), { code });
+  }
+}
+
+/** One connect(2) under way. */
+export class Attempt implements Member {
+  place = -1;
+  readonly fd: number;
+  readonly interest: number = Interest.writable;
+  readonly context: AsyncResource;
+  readonly target: Target;
+  readonly #exchange: Exchange;
+  readonly #ended: (error: Error | undefined) => void;
+  #kept = false;
+  #closed = false;
+
+  /** Throws what is refused at once. */
+  constructor(
+    exchange: Exchange,
+    target: Target,
+    context: AsyncResource,
+    refd: boolean,
+    ended: (error: Error | undefined) => void,
+  ) {
+    this.#exchange = exchange;
+    this.target = target;
+    this.context = context;
+    this.#ended = ended;
+    this.fd = target.open();
+    try {
+      const result = native.connect(this.fd, target.slot, 0);
+      if (result < 0 && result !== EINPROGRESS) throw systemError(result, 'connect', target.where);
+      exchange.watch(this, this.interest);
+    } catch (error) {
+      native.close(this.fd);
+      throw error;
+    }
+    this.setRef(refd);
+  }
+
+  setRef(refd: boolean): void {
+    if (refd === this.#kept || this.#closed) return;
+    this.#kept = refd;
+    this.#exchange.keep(refd);
+  }
+
+  found(): void {
+    this.#exchange.call(this);
+  }
+
+  serve(): void {
+    const error = native.takeError(this.fd);
+    if (error < 0) {
+      this.close();
+      this.#ended(systemError(error, 'connect', this.target.where));
+      return;
+    }
+    // A spurious report: not refused, and not connected either.
+    if (native.peerAddress(this.fd, slot, 0) === ENOTCONN) return;
+    this.setRef(false);
+    this.#ended(undefined);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.setRef(false);
+    this.#closed = true;
+    this.#exchange.forget(this);
+    native.close(this.fd);
+  }
+
+  abandon(): void {
+    this.close();
+  }
+}
+
+const slot = new Uint8Array(SLOT_SIZE);
