@@ -155,7 +155,7 @@ test.each([
   ['echoes', (socket: net.Socket) => socket.write('beat 1\n'), 'no heartbeat server'],
   ['answers ahead', (socket: net.Socket) => socket.write('alive 99\n'), 'no heartbeat server'],
   ['never ends a line', (socket: net.Socket) => socket.write('x'.repeat(500)), 'longer than 100'],
-])('a server that %s is told by why it was lost', async (_, answer, why) => {
+])('the client tells why: a server that %s', async (_, answer, why) => {
   const server = net.createServer((socket) => {
     socket.on('error', () => {}).once('data', () => answer(socket));
   });
