@@ -78,6 +78,12 @@ export class EventLoop implements Loop {
   /** When this turn began; `now` may have been brought up to date since. */
   began = 0;
   #deferred: Deferred[] = [];
+  /** Callbacks of this turn after which the ready ones left wait for the next. */
+  #most = NEVER;
+  /** The timers that are due: as of when, how many, and the next of them. */
+  #dueAt = 0;
+  #dueCount = 0;
+  #dueNext = 0;
   readonly #poller: Poller;
   readonly #mostCallbacks: number;
   readonly #mostMs: number;
@@ -216,8 +222,19 @@ export class EventLoop implements Loop {
   }
 
   #serveReady(): void {
+    this.#most = this.runner.called + this.#mostCallbacks;
+    this.#manyTimes(this.queue.size, this.#serveQueue);
+  }
+
+  /** A body that calls back so often, and goes on where it was when it is run again. */
+  #manyTimes(count: number, body: () => void): void {
+    if (count > 1) this.runner.within(body);
+    else body();
+  }
+
+  readonly #serveQueue = (): void => {
     const { queue, runner } = this;
-    const most = runner.called + this.#mostCallbacks;
+    const most = this.#most;
     const until = this.began + this.#mostMs;
     while (queue.size > 0) {
       runner.between();
@@ -228,25 +245,31 @@ export class EventLoop implements Loop {
       runner.run(item, 0);
       if (runner.called >= most || runner.mark >= until) return;
     }
-  }
+  };
 
   #runTimers(): void {
-    const { runner } = this;
     // The callbacks above took their time.
-    const at = runner.mark;
+    this.#dueAt = this.runner.mark;
+    this.#dueCount = this.wheel.takeDue(this.#dueAt);
+    this.#dueNext = 0;
+    if (this.#dueCount > 0) this.#manyTimes(this.#dueCount, this.#runDue);
+  }
+
+  readonly #runDue = (): void => {
+    const { runner } = this;
     const { due } = this.wheel;
-    const count = this.wheel.takeDue(at);
-    for (let i = 0; i < count; i++) {
+    const at = this.#dueAt;
+    while (this.#dueNext < this.#dueCount) {
       runner.between();
-      const timer = due[i] as Timed;
-      due[i] = undefined;
+      const timer = due[this.#dueNext] as Timed;
+      due[this.#dueNext++] = undefined;
       // Closed or set anew by one before it.
       if (!timer.waiting) continue;
       if (this.closed) timer.abandon();
       else if (runner.halted) this.wheel.putBack(timer);
       else if (timer.isDue()) runner.run(timer, at);
     }
-  }
+  };
 
   #runDeferred(): void {
     if (this.#deferred.length === 0 || this.runner.halted) return;

@@ -118,10 +118,14 @@ describe.each(cases)('$backend, $way', (row) => {
     for (const bad of NOT_SIGNALS) {
       expectRefusal(() => loose.batch?.(ignore, { signal: bad }), type('options.signal'));
     }
+    for (const bad of NOT_FUNCTIONS) {
+      if (bad === undefined) continue;
+      expectRefusal(() => loose.batch?.(ignore, { onClose: bad }), type('options.onClose'));
+    }
     check();
 
     const batch = driven.reactor.batch(ignore);
-    const { add, modify, delete: remove, call } = bound(batch);
+    const { add, modify, delete: remove, drive } = bound(batch);
     for (const change of [add, modify]) {
       for (const bad of NOT_NUMBERS) {
         expectRefusal(() => change?.(bad, readable, 1), type('fd'));
@@ -135,7 +139,7 @@ describe.each(cases)('$backend, $way', (row) => {
       }
     }
     for (const bad of NOT_NUMBERS) expectRefusal(() => remove?.(bad), type('fd'));
-    for (const bad of NOT_FUNCTIONS) expectRefusal(() => call?.(bad), type('listener'));
+    for (const bad of NOT_FUNCTIONS) expectRefusal(() => drive?.(bad), type('step'));
     for (const action of [() => batch.modify(fd, readable, 1), () => batch.delete(fd)]) {
       expect(thrownBy(action)).toMatchObject({ code: 'ENOENT', fd });
     }
@@ -289,7 +293,7 @@ describe.each(cases)('$backend, $way', (row) => {
 function bound(object: object): Loose {
   const methods = object as Loose;
   return Object.fromEntries(
-    ['add', 'modify', 'delete', 'call'].map((name) => [
+    ['add', 'modify', 'delete', 'drive'].map((name) => [
       name,
       (...args: unknown[]) => methods[name]?.(...args),
     ]),
