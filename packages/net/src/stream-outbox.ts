@@ -54,7 +54,7 @@ export class StreamOutbox {
     }
     const at = this.#used;
     if (at + length > this.arena.length) {
-      queue.append(buffer, offset, length);
+      queue.push(buffer, offset, length);
       return;
     }
     if (offset === 0 && length === buffer.length) this.arena.set(buffer, at);

@@ -6,7 +6,8 @@
 
 /** No piece ends beyond this: native code counts in 32 bits. */
 const MAX_PIECE = 1 << 30;
-const BLOCK_SIZE = 16_384;
+const FIRST_BLOCK = 512;
+const LARGEST_BLOCK = 16_384;
 
 export class WriteQueue {
   // Piece i: so many bytes of a buffer, from an offset on.
@@ -127,7 +128,8 @@ export class WriteQueue {
   /** Into the block, or a new one; returns where. */
   #copy(buffer: Uint8Array, offset: number, length: number): number {
     if (this.#block === undefined || this.#blockUsed + length > this.#block.length) {
-      this.#block = new Uint8Array(Math.max(length, BLOCK_SIZE));
+      const larger = this.#block === undefined ? FIRST_BLOCK : 2 * this.#block.length;
+      this.#block = new Uint8Array(Math.max(length, Math.min(larger, LARGEST_BLOCK)));
       this.#blockUsed = 0;
     }
     const at = this.#blockUsed;
