@@ -8,7 +8,7 @@ import { projectFiles, root } from './lib.mjs';
 const write = process.argv.includes('--write');
 const style = readFileSync(join(root, '.clang-format'), 'utf8');
 let bad = 0;
-for (const file of projectFiles('.cc', '.h')) {
+for (const file of projectFiles('.c', '.cc', '.h')) {
   const path = join(root, file);
   const before = readFileSync(path, 'utf8');
   const after = format(before, file, style);

@@ -1,0 +1,30 @@
+// Results for a person at a terminal.
+
+export function printResult(result, judged) {
+  const unit = result.metric.replaceAll('_', ' ');
+  console.log(`  ${result.variant} (${unit}, ${result.rounds} rounds): ${result.pollux}`);
+  for (const [peer, value] of Object.entries(result.peers)) {
+    const ratio = result.ratios[peer];
+    const bound = judged.find(({ of }) => of === peer);
+    const verdict =
+      bound === undefined ? '' : `  bound ${bound.limit}: ${bound.met ? 'met' : 'MISSED'}`;
+    console.log(
+      `    ${peer.padEnd(12)} ${String(value).padStart(9)}  ratio ${ratio ?? '-'}${verdict}`,
+    );
+  }
+  for (const { of, limit, value, met } of judged) {
+    if (of === 'pollux') {
+      console.log(`    bound ${limit}: ${met ? 'met' : 'MISSED'}`);
+    } else if (value === null) {
+      const why = result.detail.absent?.[of] ?? 'absent';
+      console.log(`    ${of.padEnd(12)} ${'-'.padStart(9)}  bound ${limit}: not judged, ${why}`);
+    }
+  }
+}
+
+export function printBounds(judged) {
+  const count = (verdict) => judged.filter(({ met }) => met === verdict).length;
+  console.log(
+    `\nbounds: ${count(true)} met, ${count(false)} missed, ${count(null)} not judged (peer absent)`,
+  );
+}
