@@ -11,7 +11,7 @@ import { judge } from './lib/bounds.mjs';
 import { describeMachine, unpinned } from './lib/machine.mjs';
 import { printBounds, printResult } from './lib/print.mjs';
 
-const names = ['tcp-echo', 'udp-echo'];
+const names = ['tcp-echo', 'udp-echo', 'udp-bulk', 'cascade', 'idle'];
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -58,20 +58,27 @@ if (!options.json && !options.list) {
 }
 
 const results = [];
+
+function tell(result) {
+  if (!contextOf(result.scenario).wants(result.variant)) return;
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  results.push(result);
+  if (options.json) console.log(JSON.stringify(result));
+  else printResult(result, judge(result));
+}
+
 for (const name of chosen) {
   const scenario = await import(`./scenarios/${name}.mjs`);
   if (options.list) {
     for (const variant of scenario.variants) console.log(`${name}/${variant}`);
     continue;
   }
-  const context = contextOf(name);
   if (!options.json) console.log(`\n${name}: ${scenario.title}`);
-  for await (const result of scenario.run(context)) {
-    if (!context.wants(result.variant)) continue;
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    results.push(result);
-    if (options.json) console.log(JSON.stringify(result));
-    else printResult(result, judge(result));
+  try {
+    for await (const result of scenario.run(contextOf(name))) tell(result);
+  } catch (error) {
+    console.error(`${name} failed: ${error.stack}`);
+    process.exitCode = 1;
   }
 }
 if (!options.json && !options.list) printBounds(results.flatMap(judge));

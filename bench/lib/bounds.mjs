@@ -5,6 +5,8 @@ const tcpAttached = { 'c-epoll': 1.15, libevent: 0.8, 'node-net': 0.52 };
 const tcpUser = { 'node-net': 0.12 };
 const udpEcho = { 'c-mmsg': 1.05, 'c-epoll': 0.85, 'node-dgram': 0.35 };
 
+const udpBulk = { 'c-gso': 1.3, 'node-dgram': 0.03 };
+
 const bounds = {
   'tcp-echo': {
     '50-blocking': tcpBlocking,
@@ -17,6 +19,9 @@ const bounds = {
     '1000-attached-user': tcpUser,
   },
   'udp-echo': { attached: udpEcho, blocking: udpEcho },
+  'udp-bulk': { 'rx-64': udpBulk, 'rx-1200': udpBulk, 'tx-64': udpBulk, 'tx-1200': udpBulk },
+  cascade: { 100: { libevent: 1.2 }, 1000: { libevent: 1.2 }, 9000: { libevent: 1.2 } },
+  idle: { epoll: { self: 1.1 } },
 };
 
 /** Each bound of a result: what it is of, the limit, the value (null: the peer is absent), whether met. */

@@ -2,7 +2,7 @@
 // and fetches the Debian packages that some peers need, when it may.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const benchDirectory = fileURLToPath(new URL('..', import.meta.url));
@@ -10,6 +10,12 @@ export const buildDirectory = join(benchDirectory, 'build');
 
 /** A peer cannot take part; the reason is reported, and the others run without it. */
 export class Absent extends Error {}
+
+const headers = ['peers', 'load'].flatMap((folder) =>
+  readdirSync(join(benchDirectory, folder))
+    .filter((file) => file.endsWith('.h'))
+    .map((file) => join(benchDirectory, folder, file)),
+);
 
 const libraries = {
   libevent: { header: '/usr/include/event2/event.h', debian: 'libevent-dev', link: '-levent' },
@@ -20,10 +26,11 @@ const libraries = {
 export function compile(source, library) {
   const flags = library === undefined ? [] : [installed(library)];
   const input = join(benchDirectory, source);
-  const output = join(buildDirectory, basename(source, '.c'));
-  const folder = dirname(input);
-  const headers = readdirSync(folder).filter((file) => file.endsWith('.h'));
-  const sources = [input, ...headers.map((file) => join(folder, file))];
+  const output = join(
+    buildDirectory,
+    source.slice(0, -extname(source).length).replaceAll('/', '-'),
+  );
+  const sources = [input, ...headers];
   if (existsSync(output) && sources.every((file) => modified(file) < modified(output)))
     return output;
   mkdirSync(buildDirectory, { recursive: true });

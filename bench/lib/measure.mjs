@@ -11,26 +11,38 @@ export function median(values) {
 
 /**
  * Runs `measure(contestant)` for each, round by round. `contestants` maps a name to a function that
- * prepares it (compiles, looks for a package) and returns what `measure` gets; one that throws Absent
- * is left out. Returns the samples by name, and the reasons of those that were left out.
+ * prepares it (compiles, looks for a package) and returns what `measure` gets; one that throws Absent,
+ * there or when it is measured, is left out. Returns the samples by name, and the reasons of those that were left out.
  */
 export async function alternate(contestants, { rounds, log }, measure) {
+  const samples = {};
   const absent = {};
   const ready = [];
+  const leaveOut = (name, error) => {
+    if (!(error instanceof Absent)) throw error;
+    absent[name] = error.message;
+    delete samples[name];
+    log(`${name}: absent: ${error.message}`);
+  };
   for (const [name, prepare] of Object.entries(contestants)) {
     try {
       ready.push([name, await prepare()]);
     } catch (error) {
-      if (!(error instanceof Absent)) throw error;
-      absent[name] = error.message;
-      log(`${name}: absent: ${error.message}`);
+      leaveOut(name, error);
     }
   }
-  const samples = Object.fromEntries(ready.map(([name]) => [name, []]));
+  for (const [name] of ready) samples[name] = [];
   for (let round = 0; round < rounds; round++) {
     const shift = round % ready.length;
     for (const [name, contestant] of [...ready.slice(shift), ...ready.slice(0, shift)]) {
-      const sample = await measure(contestant);
+      if (absent[name] !== undefined) continue;
+      let sample;
+      try {
+        sample = await measure(contestant);
+      } catch (error) {
+        leaveOut(name, error);
+        continue;
+      }
       samples[name].push(sample);
       log(`round ${round + 1}/${rounds} ${name}: ${describe(sample)}`);
     }
@@ -60,7 +72,8 @@ export function medians(samples) {
 
 /**
  * The object of one scenario and variant. `key` names the number of a sample that is compared; where
- * more is better, `rate` turns the ratio round, so that smaller is better always.
+ * more is better, `rate` turns the ratio round, so that smaller is better always. `also` are contestants
+ * of ours that only `detail` shows.
  */
 export function compare({
   scenario,
@@ -72,6 +85,7 @@ export function compare({
   peers,
   absent,
   rate,
+  also = [],
   detail,
 }) {
   const values = (name) => samples[name].map((sample) => sample[key]);
@@ -90,7 +104,7 @@ export function compare({
     ratios: Object.fromEntries(present.map((peer) => [peer, round(ratio(peer))])),
     detail: {
       pollux: medians(samples[ours]),
-      ...Object.fromEntries(present.map((peer) => [peer, medians(samples[peer])])),
+      ...Object.fromEntries([...present, ...also].map((name) => [name, medians(samples[name])])),
       ...detail,
       ...(missing.length > 0 && { absent: Object.fromEntries(missing) }),
     },
