@@ -21,6 +21,10 @@ const bounds = {
   'udp-echo': { attached: udpEcho, blocking: udpEcho },
   'udp-bulk': { 'rx-64': udpBulk, 'rx-1200': udpBulk, 'tx-64': udpBulk, 'tx-1200': udpBulk },
   cascade: { 100: { libevent: 1.2 }, 1000: { libevent: 1.2 }, 9000: { libevent: 1.2 } },
+  latency: { uv: { 'npm-epoll': 0.5, 'node-net': 1.1 }, blocking: { 'node-net': 0.9 } },
+  timers: { 1000000: { 'node-timers': 0.25 } },
+  http: { duplex: { 'node-http': 1.1 }, hello: { 'node-http': 0.33 } },
+  startup: { core: { pollux: 8 } },
   idle: { epoll: { self: 1.1 } },
 };
 
@@ -28,7 +32,7 @@ const bounds = {
 export function judge(result) {
   const limits = bounds[result.scenario]?.[result.variant] ?? {};
   return Object.entries(limits).map(([of, limit]) => {
-    const value = of === 'pollux' ? result.pollux : (result.ratios[of] ?? null);
+    const value = (of === 'pollux' ? result.pollux : result.ratios[of]) ?? null;
     return { of, limit, value, met: value === null ? null : value <= limit };
   });
 }

@@ -6,7 +6,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const benchDirectory = fileURLToPath(new URL('..', import.meta.url));
-export const buildDirectory = join(benchDirectory, 'build');
+const buildDirectory = join(benchDirectory, 'build');
 
 /** A peer cannot take part; the reason is reported, and the others run without it. */
 export class Absent extends Error {}
@@ -65,4 +65,20 @@ function installDebian(name) {
   const apt = (...args) =>
     spawnSync('apt-get', ['-qq', ...args], { env, stdio: 'ignore' }).status === 0;
   if (apt('update')) apt('install', '-y', '--no-install-recommends', name);
+}
+
+/** The path of an npm package that is a peer only, installed into the build folder. */
+export function npmPackage(name, version) {
+  const prefix = join(buildDirectory, 'npm');
+  const path = join(prefix, 'node_modules', name);
+  if (existsSync(path)) return path;
+  mkdirSync(prefix, { recursive: true });
+  const { status, stderr, error } = spawnSync(
+    'npm',
+    ['install', '--prefix', prefix, '--no-save', '--no-audit', '--no-fund', `${name}@${version}`],
+    { encoding: 'utf8' },
+  );
+  if (status === 0) return path;
+  const why = error?.message ?? stderr.trim().split('\n').at(-1);
+  throw new Absent(`npm cannot install ${name}@${version}: ${why}`);
 }

@@ -27,11 +27,25 @@ export const unpinned =
       ? undefined
       : 'no taskset(1), which is in util-linux';
 
-/** A command that keeps to the core of its side. Interrupts tend to core 0, so servers have the last. */
+/**
+ * A command that keeps to the core of its side, 'server' or 'load'; 'any' is left alone. Interrupts
+ * tend to core 0, so servers have the last.
+ */
 export function pinned(side, command, args) {
-  if (unpinned !== undefined) return [command, args];
+  if (unpinned !== undefined || side === 'any') return [command, args];
   const core = side === 'server' ? cores.at(-1) : cores[0];
   return ['taskset', ['-c', String(core), command, ...args]];
+}
+
+/** How many descriptors a process may have. */
+export function fileLimit() {
+  try {
+    return Number(
+      /^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))[1],
+    );
+  } catch {
+    return Number.POSITIVE_INFINITY; // unlimited, or unknown
+  }
 }
 
 export function describeMachine() {

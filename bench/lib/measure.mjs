@@ -47,7 +47,7 @@ export async function alternate(contestants, { rounds, log }, measure) {
       log(`round ${round + 1}/${rounds} ${name}: ${describe(sample)}`);
     }
   }
-  return { samples, absent };
+  return { samples, absent, rounds };
 }
 
 function describe(sample) {
@@ -62,18 +62,19 @@ export function round(value) {
   return Number.isFinite(value) ? Number(value.toPrecision(4)) : null;
 }
 
-/** The median over the rounds of every number in the samples. */
+/** The median over the rounds of every number in the samples; words are the same in all. */
 export function medians(samples) {
-  const keys = Object.keys(samples[0] ?? {}).filter((key) => typeof samples[0][key] === 'number');
   return Object.fromEntries(
-    keys.map((key) => [key, round(median(samples.map((sample) => sample[key])))]),
+    Object.entries(samples[0]).map(([key, first]) => [
+      key,
+      typeof first === 'number' ? round(median(samples.map((sample) => sample[key]))) : first,
+    ]),
   );
 }
 
 /**
- * The object of one scenario and variant. `key` names the number of a sample that is compared; where
- * more is better, `rate` turns the ratio round, so that smaller is better always. `also` are contestants
- * of ours that only `detail` shows.
+ * The object of one scenario and variant. `key` names the number of a sample that is compared, smaller
+ * being better; `also` are contestants of ours that only `detail` shows.
  */
 export function compare({
   scenario,
@@ -84,27 +85,29 @@ export function compare({
   ours,
   peers,
   absent,
-  rate,
+  rounds,
   also = [],
   detail,
 }) {
   const values = (name) => samples[name].map((sample) => sample[key]);
-  const pollux = values(ours);
+  const missing = Object.entries(absent)
+    .map(([name, why]) => [name === ours ? 'pollux' : name, why])
+    .filter(([name]) => name === 'pollux' || peers.includes(name));
   const present = peers.filter((peer) => samples[peer] !== undefined);
-  const ratio = (peer) =>
-    median(values(peer).map((theirs, i) => (rate ? theirs / pollux[i] : pollux[i] / theirs)));
-  const missing = Object.entries(absent).filter(([name]) => peers.includes(name));
+  const pollux = samples[ours] === undefined ? undefined : values(ours);
+  const ratio = (peer) => median(values(peer).map((theirs, i) => pollux[i] / theirs));
+  const mapped = (names, value) => Object.fromEntries(names.map((name) => [name, value(name)]));
   return {
     scenario,
     variant,
     metric,
-    rounds: pollux.length,
-    pollux: round(median(pollux)),
-    peers: Object.fromEntries(present.map((peer) => [peer, round(median(values(peer)))])),
-    ratios: Object.fromEntries(present.map((peer) => [peer, round(ratio(peer))])),
+    rounds,
+    pollux: pollux === undefined ? null : round(median(pollux)),
+    peers: mapped(present, (peer) => round(median(values(peer)))),
+    ratios: pollux === undefined ? {} : mapped(present, (peer) => round(ratio(peer))),
     detail: {
-      pollux: medians(samples[ours]),
-      ...Object.fromEntries([...present, ...also].map((name) => [name, medians(samples[name])])),
+      ...(pollux !== undefined && { pollux: medians(samples[ours]) }),
+      ...mapped([...present, ...also], (name) => medians(samples[name])),
       ...detail,
       ...(missing.length > 0 && { absent: Object.fromEntries(missing) }),
     },

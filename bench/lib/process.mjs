@@ -13,7 +13,7 @@ export class Program {
   #waiting;
   #ended;
 
-  /** `side` is 'server' or 'load': the core it runs on. */
+  /** `side` is 'server', 'load' or 'any': the core it runs on. */
   constructor(side, command, args, env = {}) {
     const [file, list] = pinned(side, command, args.map(String));
     this.#name = [command, ...args].join(' ');
@@ -56,7 +56,7 @@ export class Program {
       });
       this.#waiting = undefined;
     }
-    return JSON.parse(this.#lines.shift());
+    return parse(this.#lines.shift());
   }
 
   ask(line = '') {
@@ -70,6 +70,12 @@ export class Program {
     await this.exited;
     clearTimeout(patience);
   }
+}
+
+/** JSON; or an example's greeting, of which the port matters. */
+function parse(line) {
+  const [, port] = /^listening on http:\/\/[\d.]+:(\d+)\//.exec(line) ?? [];
+  return port === undefined ? JSON.parse(line) : { port: Number(port) };
 }
 
 /** What a server has used between two of its answers, in microseconds of its processor time. */

@@ -1,11 +1,24 @@
 // Contestants: for each, a function that prepares it and returns the command that starts it.
 import { join } from 'node:path';
-import { benchDirectory, compile } from './build.mjs';
+import { Absent, benchDirectory, compile } from './build.mjs';
+import { fileLimit } from './machine.mjs';
 import { Program, used } from './process.mjs';
 
 /** A script of ours or of a peer, run by this Node. */
 export function script(path, ...args) {
   return () => ({ command: process.execPath, args: [join(benchDirectory, path), ...args] });
+}
+
+/** The contestant, if a process may have so many descriptors, and some of its own. */
+export function withDescriptors(count, contestant) {
+  return () => {
+    if (fileLimit() < count + 50) {
+      throw new Absent(
+        `${count} descriptors are wanted, and ${fileLimit()} are allowed (ulimit -Hn)`,
+      );
+    }
+    return contestant();
+  };
 }
 
 /** A peer in C, compiled first. */

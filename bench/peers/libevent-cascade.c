@@ -77,10 +77,7 @@ int main(int argc, char** argv) {
   if (argc < 3) return 2;
   pairs = atoi(argv[1]);
   active = atoi(argv[2]);
-  struct rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  raise_file_limit();
   struct event_config* config = event_config_new();
   for (int i = 3; i < argc; i++) event_config_avoid_method(config, argv[i]);
   base = event_base_new_with_config(config);

@@ -7,11 +7,16 @@ import { join } from 'node:path';
 import { Absent } from '../lib/build.mjs';
 import { alternate, compare } from '../lib/measure.mjs';
 import { Program } from '../lib/process.mjs';
-import { program, script } from '../lib/servers.mjs';
+import { program, script, withDescriptors } from '../lib/servers.mjs';
 
 export const title = "libevent's benchmark, 100 active of N socketpairs, N writes";
 const sizes = [100, 1000, 9000];
 export const variants = [...sizes.map(String), '9000-select'];
+
+export const groups = variants.map((variant) => ({
+  title: variant.replace('-', ' socketpairs, on '),
+  ours: { Pollux: ['cascade', variant] },
+}));
 
 const ACTIVE = 100;
 const TRACED_ROUNDS = 10;
@@ -24,8 +29,8 @@ function contestants(pairs, backend) {
     args: [pairs, ACTIVE, ...avoided],
   });
   return {
-    pollux: script('pollux/cascade.mjs', pairs, ACTIVE, backend),
-    libevent: () => ({ ...peer(), libevent: backend === 'select' }),
+    pollux: withDescriptors(2 * pairs, script('pollux/cascade.mjs', pairs, ACTIVE, backend)),
+    libevent: withDescriptors(2 * pairs, () => ({ ...peer(), libevent: backend === 'select' })),
   };
 }
 
@@ -86,12 +91,10 @@ export async function* run(context) {
     if (!context.wants(variant)) continue;
     const [pairs, backend = 'epoll'] = variant.split('-');
     const all = contestants(Number(pairs), backend);
-    const { samples, absent } = await alternate(all, context, (contestant) =>
-      measure(contestant, context),
-    );
+    const results = await alternate(all, context, (contestant) => measure(contestant, context));
     const systemCallsPerRound = {};
     if (strace) {
-      for (const name of Object.keys(samples)) {
+      for (const name of Object.keys(results.samples)) {
         systemCallsPerRound[name] = await systemCalls(all[name]());
       }
     }
@@ -100,11 +103,10 @@ export async function* run(context) {
       variant,
       metric: 'cpu_us_per_round',
       key: 'cpu',
-      samples,
-      absent,
+      ...results,
       ours: 'pollux',
       peers: ['libevent'],
-      detail: { systemCallsPerRound: strace ? systemCallsPerRound : 'no strace' },
+      detail: strace ? { systemCallsPerRound } : { systemCalls: 'no strace' },
     });
   }
 }

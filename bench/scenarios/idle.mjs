@@ -2,10 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alternate, compare } from '../lib/measure.mjs';
 import { Program, used } from '../lib/process.mjs';
-import { script } from '../lib/servers.mjs';
+import { script, withDescriptors } from '../lib/servers.mjs';
 
 export const title = 'an event among 19,000 descriptors, over one among 100';
 export const variants = ['epoll', 'select'];
+
+export const groups = variants.map((backend) => ({
+  title: `on ${backend}; self: among 100`,
+  ours: { 'among 19,000': ['idle', backend] },
+}));
 
 const MANY = 19_000;
 const FEW = 100;
@@ -29,9 +34,9 @@ async function measure({ command, args }, { warmMs, runMs }) {
 export async function* run(context) {
   for (const backend of variants) {
     if (!context.wants(backend)) continue;
-    const { samples, absent } = await alternate(
+    const results = await alternate(
       {
-        many: script('pollux/idle.mjs', MANY, backend),
+        many: withDescriptors(MANY, script('pollux/idle.mjs', MANY, backend)),
         self: script('pollux/idle.mjs', FEW, backend),
       },
       context,
@@ -42,8 +47,7 @@ export async function* run(context) {
       variant: backend,
       metric: 'cpu_us_per_event',
       key: 'cpu',
-      samples,
-      absent,
+      ...results,
       ours: 'many',
       peers: ['self'],
     });

@@ -11,6 +11,16 @@ export const variants = [50, 1000].flatMap((connections) =>
   ]),
 );
 
+export const groups = ['', '-user'].flatMap((share) =>
+  [50, 1000].map((connections) => ({
+    title: `${connections} connections`,
+    ours: {
+      'Pollux, blocking': ['tcp-echo', `${connections}-blocking${share}`],
+      'Pollux, attached': ['tcp-echo', `${connections}-attached${share}`],
+    },
+  })),
+);
+
 const SIZE = 64;
 const peers = ['c-epoll', 'libevent', 'libuv', 'node-net'];
 
@@ -22,7 +32,7 @@ export async function* run(context) {
         context.wants(`${connections}-${mode}`) || context.wants(`${connections}-${mode}-user`),
     );
     if (modes.length === 0) continue;
-    const { samples, absent } = await alternate(
+    const results = await alternate(
       {
         ...Object.fromEntries(modes.map((mode) => [mode, script('pollux/tcp-echo.mjs', mode)])),
         'c-epoll': program('peers/c-epoll-tcp.c'),
@@ -47,8 +57,7 @@ export async function* run(context) {
           variant,
           metric,
           key,
-          samples,
-          absent,
+          ...results,
           ours: mode,
           peers,
         });

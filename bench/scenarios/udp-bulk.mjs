@@ -12,6 +12,13 @@ const directions = ['rx', 'tx'];
 const sizes = [64, 1200];
 export const variants = directions.flatMap((way) => sizes.map((size) => `${way}-${size}`));
 
+export const groups = directions.flatMap((way) =>
+  sizes.map((size) => ({
+    title: `${way === 'rx' ? 'receiving' : 'sending'} ${size} bytes`,
+    ours: { Pollux: ['udp-bulk', `${way}-${size}`] },
+  })),
+);
+
 const contestants = {
   rx: {
     blocking: script('pollux/udp-receive.mjs', 'blocking'),
@@ -89,7 +96,7 @@ export async function* run(context) {
     for (const size of sizes) {
       const variant = `${way}-${size}`;
       if (!context.wants(variant)) continue;
-      const { samples, absent } = await alternate(contestants[way], context, (contestant) =>
+      const results = await alternate(contestants[way], context, (contestant) =>
         (way === 'rx' ? receive : send)(contestant, size, context),
       );
       yield compare({
@@ -97,8 +104,7 @@ export async function* run(context) {
         variant,
         metric: 'cpu_us_per_datagram',
         key: 'cpu',
-        samples,
-        absent,
+        ...results,
         ours: 'blocking',
         peers: ['c-gso', 'node-dgram'],
         also: ['attached'],

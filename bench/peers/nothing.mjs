@@ -1,0 +1,1 @@
+// A program that does nothing at all, to start Node with.
