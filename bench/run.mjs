@@ -4,6 +4,7 @@
 //   npm run bench -- NAME ... [--quick]  some: a scenario, or one of its variants (tcp-echo/50-blocking)
 //   npm run bench -- --list              their names
 //   --json                               one JSON object per line on standard output, nothing else
+//                                        (npm tells its own first: npm run -s bench -- --json)
 //   --report                             the results go to docs/benchmarks.md, with charts, in place of
 //                                        what was there of the same variants
 //   --render                             nothing is run; the page is made anew

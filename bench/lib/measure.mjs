@@ -74,7 +74,7 @@ export function medians(samples) {
 
 /**
  * The object of one scenario and variant. `key` names the number of a sample that is compared, smaller
- * being better; `also` are contestants of ours that only `detail` shows.
+ * being better; `detail.spread` has the least and the greatest ratio of the rounds; `also` are contestants of ours that only `detail` shows.
  */
 export function compare({
   scenario,
@@ -95,7 +95,8 @@ export function compare({
     .filter(([name]) => name === 'pollux' || peers.includes(name));
   const present = peers.filter((peer) => samples[peer] !== undefined);
   const pollux = samples[ours] === undefined ? undefined : values(ours);
-  const ratio = (peer) => median(values(peer).map((theirs, i) => pollux[i] / theirs));
+  const ratiosTo = (peer) => values(peer).map((theirs, i) => pollux[i] / theirs);
+  const spread = (ratios) => `${round(Math.min(...ratios))} to ${round(Math.max(...ratios))}`;
   const mapped = (names, value) => Object.fromEntries(names.map((name) => [name, value(name)]));
   return {
     scenario,
@@ -104,10 +105,13 @@ export function compare({
     rounds,
     pollux: pollux === undefined ? null : round(median(pollux)),
     peers: mapped(present, (peer) => round(median(values(peer)))),
-    ratios: pollux === undefined ? {} : mapped(present, (peer) => round(ratio(peer))),
+    ratios: pollux === undefined ? {} : mapped(present, (peer) => round(median(ratiosTo(peer)))),
     detail: {
       ...(pollux !== undefined && { pollux: medians(samples[ours]) }),
       ...mapped([...present, ...also], (name) => medians(samples[name])),
+      ...(pollux !== undefined && {
+        spread: mapped(present, (peer) => spread(ratiosTo(peer))),
+      }),
       ...detail,
       ...(missing.length > 0 && { absent: Object.fromEntries(missing) }),
     },

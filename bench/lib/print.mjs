@@ -12,10 +12,11 @@ export function printResult(result, judged) {
   console.log(`  ${result.variant} (${unit}, ${result.rounds} rounds): ${figure}`);
   for (const [peer, value] of Object.entries(result.peers)) {
     const ratio = result.ratios[peer];
+    const spread = ratio == null ? '' : ` (${result.detail.spread[peer]})`;
     const bound = judged.find(({ of }) => of === peer);
     const verdict = bound === undefined ? '' : `  bound ${bound.limit}: ${verdicts.get(bound.met)}`;
     console.log(
-      `    ${peer.padEnd(12)} ${String(value).padStart(9)}  ratio ${ratio ?? '-'}${verdict}`,
+      `    ${peer.padEnd(12)} ${String(value).padStart(9)}  ratio ${ratio ?? '-'}${spread}${verdict}`,
     );
   }
   for (const { of, limit, met } of judged) {

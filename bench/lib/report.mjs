@@ -135,18 +135,26 @@ function verdict(result, of) {
   return bound.met ? ` (≤ ${bound.limit})` : ` **(> ${bound.limit})**`;
 }
 
+/** What of `detail` is not a contestant's figures. */
+const elsewhere = new Set(['absent', 'spread', 'systemCallsPerRound']);
+
 /** Everything else that was noted, folded away. */
 function details(entries) {
   const rows = [];
   const keys = [];
   for (const { variant, detail } of entries) {
     for (const [name, figures] of Object.entries(detail)) {
-      if (name === 'absent' || name === 'systemCallsPerRound' || typeof figures !== 'object')
-        continue;
+      if (elsewhere.has(name) || typeof figures !== 'object') continue;
       rows.push([variant, name, figures]);
       for (const key of Object.keys(figures)) if (!keys.includes(key)) keys.push(key);
     }
   }
+  const spreads = entries
+    .filter(({ detail }) => Object.keys(detail.spread ?? {}).length > 0)
+    .map(({ variant, detail }) => {
+      const each = Object.entries(detail.spread).map(([peer, ratios]) => `${peer} ${ratios}`);
+      return `- ${variant}: ${each.join(', ')}`;
+    });
   const whole = table(
     ['', '', ...keys],
     rows.map(([variant, name, figures]) => [
@@ -163,8 +171,13 @@ function details(entries) {
           .join(', ')}`,
     ),
   );
-  const traced = calls.length === 0 ? '' : `\n\nSystem calls of a round:\n\n${calls.join('\n')}`;
-  return `<details><summary>All figures</summary>\n\n${whole}${traced}\n\n</details>`;
+  const lists = [
+    ['Least and greatest ratio of the rounds', spreads],
+    ['System calls of a round', calls],
+  ]
+    .filter(([, lines]) => lines.length > 0)
+    .map(([title, lines]) => `\n\n${title}:\n\n${lines.join('\n')}`);
+  return `<details><summary>All figures</summary>\n\n${whole}${lists.join('')}\n\n</details>`;
 }
 
 function machines(results) {
