@@ -20,7 +20,7 @@ import { type EventMap, Socket } from './socket.js';
 import type { StreamReader } from './stream-inbox.js';
 import type { ReceiveCallback, StreamEvents, StreamOptions } from './stream-options.js';
 import type { StreamWriter } from './stream-outbox.js';
-import { checkData, checkFunction, checkSlice } from './validate.js';
+import { checkData, checkFunction, checkInteger, checkSlice } from './validate.js';
 import { WriteQueue } from './write-queue.js';
 
 const HIGH_WATER_MARK = 65_536;
@@ -35,8 +35,8 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   readonly queue: WriteQueue = new WriteQueue();
   /** @internal */
   pending = false;
-  readonly #allowHalfOpen: boolean;
-  readonly #highWaterMark: number;
+  #allowHalfOpen: boolean;
+  #highWaterMark: number;
   #connector: Connector | undefined;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -94,6 +94,30 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     return this.#bytesWritten;
   }
 
+  /** As the option of that name; may be set at any time before the peer ends. */
+  get allowHalfOpen(): boolean {
+    return this.#allowHalfOpen;
+  }
+
+  set allowHalfOpen(value: boolean) {
+    if (typeof value !== 'boolean') throw invalidType('allowHalfOpen', 'of type boolean', value);
+    this.#allowHalfOpen = value;
+  }
+
+  /**
+   * As the option of that name; may be set at any time. If as much waits already, `'drain'` follows.
+   * So setting it to 0 asks to be told when all is written.
+   */
+  get highWaterMark(): number {
+    return this.#highWaterMark;
+  }
+
+  set highWaterMark(value: number) {
+    checkInteger('highWaterMark', value, 0, Number.MAX_SAFE_INTEGER);
+    this.#highWaterMark = value;
+    if (this.queue.bytes > 0) this.#hasRoom();
+  }
+
   // Writing, the public side.
 
   /**
@@ -146,6 +170,16 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     if (this.#corked === 0 || --this.#corked > 0) return;
     if (this.queue.bytes > 0 && !this.#waits) this.#flushSoon();
     this.#endIfWritten();
+  }
+
+  /**
+   * Offers the system at once what is queued, instead of when the batch under way is over: before a
+   * `destroy`, say. What it does not take stays queued; what goes wrong is told as ever, later. What
+   * is corked stays so.
+   */
+  flush(): this {
+    if (this.pending) this.exchange.streamOutbox.flush();
+    return this;
   }
 
   /**

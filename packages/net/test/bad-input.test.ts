@@ -155,6 +155,16 @@ describe('TcpStream', () => {
     }
     expectThrow(() => any.end(5), TYPE, 'data');
     expectThrow(() => any.destroy('boom'), TYPE, 'error');
+    for (const junk of [undefined, null, 0, 'yes']) {
+      expectThrow(() => Object.assign(stream, { allowHalfOpen: junk }), TYPE, 'allowHalfOpen');
+    }
+    for (const junk of [undefined, null, '5', {}]) {
+      expectThrow(() => Object.assign(stream, { highWaterMark: junk }), TYPE, 'highWaterMark');
+    }
+    for (const junk of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expectThrow(() => Object.assign(stream, { highWaterMark: junk }), RANGE, 'highWaterMark');
+    }
+    expect([stream.allowHalfOpen, stream.highWaterMark]).toEqual([false, 65_536]);
     expect(stream.destroyed).toBe(false);
     expect(stream.queuedBytes).toBe(0);
     expect(stream.write('still works')).toBe(true);
