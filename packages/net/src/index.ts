@@ -1,4 +1,11 @@
 // @pollux/net: UDP and TCP sockets on a reactor.
+export { type CreateConnectionOptions, createConnection } from './create-connection.js';
+export {
+  type DuplexSource,
+  SocketDuplex,
+  type SocketDuplexOptions,
+  toDuplex,
+} from './duplex.js';
 export type { Endpoint } from './endpoint.js';
 export type { ReceiveCallback, TcpStreamOptions } from './stream-options.js';
 export {
