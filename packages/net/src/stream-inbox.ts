@@ -21,8 +21,8 @@ export interface StreamReader {
 
 /** Most bytes of one read. A stream that has more is read again after all others. */
 const READ_SIZE = 65_536;
-/** Streams of one native call, and so those whose answers go out together. */
-const READERS = 128;
+/** Streams of one native call, and so those whose answers go out together: clients wait for few others. */
+const READERS = 32;
 /** What a misuse of the slab finds, if POLLUX_POISON is set: bytes that are nobody's. */
 export const POISON = 0xdb;
 export const poisons: boolean = Boolean(process.env.POLLUX_POISON);
