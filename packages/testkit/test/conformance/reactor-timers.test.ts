@@ -93,14 +93,19 @@ describe.each(cases)('$backend, $way', (row) => {
     const [fd] = readyPipes(fds, 1) as [number];
     const called: string[] = [];
     await insideTurn(driven, () => {
+      let watched = false;
       driven.reactor.watch(fd, Interest.readable, (_events, watcher) => {
+        watched = true;
         late[0]?.close();
         watcher.close();
       });
       driven.reactor.timer(0, () => late[1]?.close());
       driven.reactor.timer(0, () => process.nextTick(() => late[2]?.close()));
       const late = ['watcher', 'timer', 'tick'].map((name) =>
-        driven.reactor.timer(0.5, () => called.push(name)),
+        driven.reactor.timer(0.5, () => {
+          // A thread that was not let run in time finds the descriptor in a later turn.
+          if (name !== 'watcher' || watched) called.push(name);
+        }),
       );
       stall(2);
     });
