@@ -1,0 +1,209 @@
+// One round: a reactor, sockets of both kinds on it and beside it, a few dozen connections and flows
+// of datagrams all at once, until everything is over; then what is left is closed and judged.
+import { strict as assert } from 'node:assert';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DriverName, Reactor } from '@pollux/core';
+import { NodeDatagramKit, NodeStreams } from './actors-node.js';
+import { PolluxDatagramKit, PolluxStreams } from './actors-pollux.js';
+import { Datagrams } from './datagrams.js';
+import { Dice } from './dice.js';
+import { makePlan } from './stream-plan.js';
+import { type Abroad, Streams } from './streams.js';
+import type { Tally } from './tally.js';
+
+/** Where a round runs: a backend, and who waits. */
+export interface Row {
+  readonly backend: string;
+  readonly way: 'blocking' | DriverName;
+}
+
+/** The other process, as a round sees it. */
+export interface Neighbour extends Abroad {
+  /** Ports that send every datagram back. */
+  readonly echoes: readonly number[];
+  /** Begins a round there, and ends it: everything there is closed then. */
+  begin(round: number, streams: Streams, failed: (error: Error) => void): void;
+  end(): Promise<void>;
+}
+
+/** Longer than anything takes, also on a busy machine, if it goes on at all. */
+const QUIET_MS = 8_000;
+const KEPT_LINES = 60;
+
+/** An error that a callback throws by plan. */
+class Planned extends Error {}
+
+function makeReactor({ backend, way }: Row): Reactor {
+  const common = { backend, ignoreEnvironment: true } as const;
+  const reactor =
+    way === 'blocking'
+      ? new Reactor({ ...common, mode: 'blocking' })
+      : new Reactor({ ...common, mode: 'attached', driver: way });
+  assert.equal(reactor.backend, backend);
+  assert.equal(reactor.driver, way);
+  return reactor;
+}
+
+export class Round {
+  readonly #row: Row;
+  readonly #tally: Tally;
+  readonly #seed: number;
+  readonly #dice: Dice;
+  readonly #neighbour: Neighbour | undefined;
+  readonly #reactor: Reactor;
+  readonly #streams: Streams;
+  readonly #datagrams: Datagrams;
+  readonly #lines: string[] = [];
+  readonly #planned = new Set<Error>();
+  /** Rises whenever anything is said or thrown: a round in which it does not is stuck. */
+  #progress = 0;
+  #failure: Error | undefined;
+  #thrown = 0;
+
+  constructor(row: Row, seed: number, tally: Tally, neighbour: Neighbour | undefined) {
+    this.#tally = tally;
+    this.#row = row;
+    this.#seed = seed;
+    this.#neighbour = neighbour;
+    this.#dice = new Dice(seed);
+    const dice = this.#dice;
+    this.#reactor = makeReactor(row);
+    const wild = dice.once(2);
+    const abroad = neighbour === undefined ? [] : ['abroad'];
+    const kinds = { client: ['pollux', 'node', ...abroad], server: ['pollux', 'node', ...abroad] };
+    // One end at least is ours.
+    const plans = Array.from({ length: dice.below(4) === 0 ? 0 : dice.between(1, 40) }, (_, id) =>
+      dice.once(2)
+        ? makePlan(seed, id, { ...kinds, client: ['pollux'] }, wild)
+        : makePlan(seed, id, { ...kinds, server: ['pollux'] }, wild),
+    );
+    tally.count('connections', plans.length);
+    const world = {
+      say: (line: string) => this.#say(line),
+      count: (what: string, by?: number) => tally.count(what, by),
+      failed: (error: unknown) => this.#failed(error),
+      makePlanned: () => this.#makePlanned(),
+      meddle: (by: Dice) => this.#streams.meddle(by),
+    };
+    const reactor = this.#reactor;
+    const streamKits = [new PolluxStreams(reactor), new NodeStreams()];
+    const throws = wild ? new Dice(seed, -3) : undefined;
+    this.#streams = new Streams(world, streamKits, { plans, throws, abroad: neighbour });
+    const count = dice.once(4) ? 0 : dice.between(1, 12);
+    const datagramKits = [new PolluxDatagramKit(reactor), new NodeDatagramKit()];
+    const scene = { round: seed, wild, count };
+    this.#datagrams = new Datagrams(world, datagramKits, scene, neighbour?.echoes ?? []);
+    this.#neighbour?.begin(seed, this.#streams, (error) => this.#failed(error));
+  }
+
+  /** Plays it to its end; throws what was wrong. */
+  async run(): Promise<void> {
+    const streams = this.#streams;
+    const datagrams = this.#datagrams;
+    const onUncaught = (error: Error) => this.#caught(error);
+    process.on('uncaughtException', onUncaught);
+    try {
+      await this.#until(
+        () => streams.done && datagrams.done,
+        () => {
+          streams.step();
+          datagrams.step();
+        },
+      );
+      this.#say('closing');
+      streams.close(this.#dice);
+      datagrams.close();
+      await this.#until(
+        () => streams.settled && datagrams.settled,
+        () => streams.step(),
+      );
+      await this.#neighbour?.end();
+      streams.judge();
+      // A throw in the last callback is on its way.
+      await this.#until(
+        () => this.#planned.size === 0,
+        () => {},
+      );
+      this.#reactor.close();
+    } catch (error) {
+      throw this.#tell(error as Error);
+    } finally {
+      process.off('uncaughtException', onUncaught);
+    }
+  }
+
+  async #until(done: () => boolean, step: () => void): Promise<void> {
+    let seen = -1;
+    let since = performance.now();
+    while (!done()) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const moved = this.#signsOfLife();
+      if (moved !== seen) {
+        seen = moved;
+        since = performance.now();
+      } else if (performance.now() - since > QUIET_MS) {
+        const open = `${this.#streams.describe()}\n    ${this.#datagrams.describe()}`;
+        throw new Error(`nothing has happened for ${QUIET_MS} ms; still open\n    ${open}`);
+      }
+      const before = this.#progress;
+      step();
+      await this.#turn(before !== this.#progress || this.#dice.once(2));
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #signsOfLife(): number {
+    return this.#progress + this.#reactor.stats().events;
+  }
+
+  /** Lets the reactor and Node's loop go round. */
+  #turn(busy: boolean): Promise<unknown> {
+    if (this.#row.way !== 'blocking') {
+      return busy ? new Promise((resolve) => setImmediate(resolve)) : sleep(1);
+    }
+    // In a macrotask of its own: a promise's would not drain others.
+    return new Promise<void>((resolve, reject) => {
+      setImmediate(() => {
+        try {
+          this.#reactor.turn(busy ? 0 : 1);
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #say(line: string): void {
+    this.#progress++;
+    this.#lines.push(line);
+    if (this.#lines.length > 2 * KEPT_LINES) this.#lines.splice(0, KEPT_LINES);
+  }
+
+  #failed(error: unknown): void {
+    this.#failure ??= error as Error;
+  }
+
+  #makePlanned(): Error {
+    const error = new Planned(`thrown by plan, ${this.#thrown++}`);
+    this.#planned.add(error);
+    return error;
+  }
+
+  #caught(error: Error): void {
+    this.#progress++;
+    if (this.#planned.delete(error)) {
+      this.#tally.count('exceptions');
+      return;
+    }
+    if (error instanceof Planned) error.message += ', reported twice';
+    this.#failed(error);
+  }
+
+  #tell(error: Error): Error {
+    const { backend, way } = this.#row;
+    const again = `npm run fuzz:net -- --seed ${this.#seed} --backend ${backend} --mode ${way} --rounds 1`;
+    error.message = `${error.message}\n  before:\n    ${this.#lines.slice(-KEPT_LINES).join('\n    ')}\n  again: ${again}`;
+    return error;
+  }
+}

@@ -1,0 +1,409 @@
+// Plays one end of a connection by its plan, and checks what it is told on the way: every byte is the
+// one that belongs there, nothing comes after the end, nothing but the end comes after a destroy,
+// 'close' comes once and last. What only both ends together can tell goes into a report, for
+// stream-judge.ts.
+import { strict as assert } from 'node:assert';
+import type { StreamActor, StreamSink } from './actors.js';
+import { Dice } from './dice.js';
+import { explain, fill, keyOf, matches } from './pattern.js';
+import { breaks, pieceOf, type Side, type SidePlan, type StreamPlan } from './stream-plan.js';
+import { HEADER, makeHeader, readHeader, type StreamWorld } from './stream-world.js';
+
+const KEPT = 3;
+
+export class StreamPlayer implements StreamSink {
+  readonly plan: StreamPlan;
+  readonly side: Side;
+  readonly actor: StreamActor;
+  readonly #world: StreamWorld;
+  readonly #own: SidePlan;
+  readonly #halfOpen: boolean;
+  readonly #dice: Dice;
+  readonly #sendKey: number;
+  readonly #receiveKey: number;
+  readonly #ownError = new Error('broken off by plan');
+  readonly #kept: { data: Buffer; at: number }[] = [];
+  readonly #errors: string[] = [];
+  #head: Buffer | undefined;
+  #reading: SidePlan['reading'];
+  #steps = 0;
+  #stallUntil = 0;
+  #connected = false;
+  #sent = 0;
+  #received = 0;
+  #mayWrite = true;
+  #awaitsDrain = false;
+  /** How many writes were answered with false, less the drains. */
+  #owedDrains = 0;
+  #ended = false;
+  #sawEnd = false;
+  #broken = '';
+  #sawError = false;
+  #closed = false;
+
+  constructor(world: StreamWorld, plan: StreamPlan, side: Side, actor: StreamActor) {
+    this.#world = world;
+    this.plan = plan;
+    this.side = side;
+    this.actor = actor;
+    this.#own = plan[side];
+    this.#halfOpen = side === 'client' ? plan.clientHalfOpen : plan.serverHalfOpen;
+    const number = side === 'client' ? 0 : 1;
+    this.#dice = new Dice(plan.round, plan.id, number);
+    this.#sendKey = keyOf(plan.round, plan.id, number);
+    this.#receiveKey = keyOf(plan.round, plan.id, 1 - number);
+    this.#reading = this.#own.reading;
+    if (side === 'server') this.#head = Buffer.alloc(0);
+    actor.sink = this;
+    const { listenersComeAndGo } = actor.traits;
+    if (!listenersComeAndGo && this.#reading === 'once') this.#reading = 'pauses';
+    if (this.#reading === 'late' || this.#reading === 'never') {
+      if (listenersComeAndGo && this.#dice.once(2)) actor.hear('not');
+      else this.#hold();
+      this.#stallUntil = this.#dice.between(1, 25);
+    } else actor.hear(this.#reading === 'once' ? 'once' : 'always');
+    if (side === 'server') {
+      this.#connected = true;
+      return;
+    }
+    if (!actor.write(makeHeader(plan.round, plan.id))) this.#owedDrains++;
+    if (this.#own.begins === 'at once') this.#guard('begin', () => this.#pump());
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get broken(): boolean {
+    return this.#broken !== '';
+  }
+
+  get keys(): { sending: number; receiving: number } {
+    return { sending: this.#sendKey, receiving: this.#receiveKey };
+  }
+
+  /** To be called again and again while the round lasts. */
+  step(): void {
+    if (this.#closed) return;
+    this.#steps++;
+    this.#guard('step', () => {
+      if (breaks(this.#own) && this.#steps >= this.#own.breakSteps) {
+        this.breakOff(this.#own.finish);
+        return;
+      }
+      if (this.#stallUntil > 0 && this.#steps >= this.#stallUntil) this.#readOn();
+      this.#pump();
+    });
+  }
+
+  /** Closes this end before its time. */
+  breakOff(how: string): void {
+    if (this.#closed || this.#broken !== '') return;
+    this.#world.say(`${this} breaks off: ${how}`);
+    this.#broken = how;
+    this.#mayWrite = false;
+    // A reset of what is not there yet is node:net's to define.
+    if (how === 'reset' && this.#connected) this.actor.reset();
+    else this.actor.destroy(how === 'destroy with error' ? this.#ownError : undefined);
+  }
+
+  toString(): string {
+    return `connection ${this.plan.id} ${this.side} (${this.actor.kind})`;
+  }
+
+  /** All there is to know, for a failure. */
+  describe(): string {
+    const state = {
+      sent: `${this.#sent}/${this.#own.total}`,
+      received: this.#received,
+      ended: this.#ended,
+      sawEnd: this.#sawEnd,
+      awaitsDrain: this.#awaitsDrain,
+      broken: this.#broken,
+      reading: this.#reading,
+      steps: this.#steps,
+      halfOpen: this.#halfOpen,
+    };
+    return `${this}: ${JSON.stringify(state)}; actor ${this.actor}; plan ${JSON.stringify(this.#own)}`;
+  }
+
+  // What the actor tells.
+
+  onConnect(): void {
+    this.#event('connect', () => {
+      assert.equal(this.side, 'client');
+      assert.ok(!this.#connected, 'a second connect');
+      this.#connected = true;
+      this.#pump();
+    });
+  }
+
+  onData(data: Buffer): void {
+    this.#event('data', () => {
+      assert.ok(!this.#sawEnd, 'data after end');
+      assert.ok(data.length > 0, 'data of no bytes');
+      this.#check(data);
+      this.#readAsPlanned();
+      if (breaks(this.#own) && this.#sent + this.#received >= this.#own.breakBytes) {
+        this.breakOff(this.#own.finish);
+      } else if (this.#dice.once(2)) this.#pump();
+    });
+  }
+
+  onEnd(): void {
+    this.#event('end', () => {
+      assert.ok(!this.#sawEnd, 'a second end');
+      this.#sawEnd = true;
+      if (this.#halfOpen) this.#pump();
+      else {
+        if (this.actor.traits.lastWords && this.#dice.once(2)) this.#pump();
+        this.#mayWrite = false;
+      }
+    });
+  }
+
+  onDrain(): void {
+    this.#event('drain', () => {
+      assert.ok(this.#owedDrains-- > 0, 'a drain, and no write was answered with false');
+      this.#awaitsDrain = false;
+      this.#pump();
+    });
+  }
+
+  onError(error: Error & { code?: string }): void {
+    // An error may have been on its way when this end was broken off.
+    this.#event(
+      'error',
+      () => {
+        assert.ok(!this.#sawError, `a second error: ${error}`);
+        this.#sawError = true;
+        this.#mayWrite = false;
+        if (error === this.#ownError) assert.equal(this.#broken, 'destroy with error');
+        else this.#errors.push(error.code ?? String(error));
+      },
+      true,
+    );
+  }
+
+  onClose(hadError: boolean): void {
+    this.#event(
+      'close',
+      () => {
+        this.#closed = true;
+        this.#mayWrite = false;
+        assert.equal(hadError, this.#sawError, 'hadError');
+        this.#lookAgain();
+        this.#checkCounts();
+        this.#world.closed({
+          id: this.plan.id,
+          side: this.side,
+          kind: this.actor.kind,
+          sent: this.#sent,
+          received: this.#received,
+          broken: this.#broken,
+          sawEnd: this.#sawEnd,
+          errors: this.#errors,
+        });
+      },
+      true,
+    );
+  }
+
+  /** Every event: it may come, it is as it should be, and then comes the mischief. */
+  #event(name: string, body: () => void, evenIfBroken = false): void {
+    const sound = this.#guard(name, () => {
+      assert.ok(!this.#closed, `${name} after close`);
+      if (this.#broken !== '' && !evenIfBroken && !this.actor.traits.quiet) return;
+      assert.ok(evenIfBroken || this.#broken === '', `${name} after ${this.#broken}`);
+      if (this.actor.kind === 'pollux') this.#world.count(name);
+      body();
+      if (this.#dice.once(this.#own.mischief)) this.#meddle();
+    });
+    if (sound && this.actor.traits.throws && this.#dice.once(this.#own.throws)) {
+      throw this.#world.makePlanned();
+    }
+  }
+
+  #guard(what: string, body: () => void): boolean {
+    try {
+      body();
+      return true;
+    } catch (error) {
+      (error as Error).message = `${what} of ${this.describe()}\n    ${(error as Error).message}`;
+      this.#world.failed(error);
+      return false;
+    }
+  }
+
+  // Reading.
+
+  #check(all: Buffer): void {
+    let data = all;
+    if (this.#head !== undefined) {
+      const missing = HEADER - this.#head.length;
+      this.#head = Buffer.concat([this.#head, data.subarray(0, missing)]);
+      data = data.subarray(missing);
+      if (this.#head.length < HEADER) return;
+      const { round, id } = readHeader(this.#head);
+      assert.deepEqual({ round, id }, { round: this.plan.round, id: this.plan.id });
+      this.#head = undefined;
+    }
+    if (!matches(data, this.#receiveKey, this.#received)) {
+      assert.fail(explain(data, this.#receiveKey, this.#received));
+    }
+    if (this.#kept.length < KEPT) this.#kept.push({ data, at: this.#received });
+    this.#received += data.length;
+    this.#world.count('bytes', data.length);
+    const { total } = this.plan[this.side === 'client' ? 'server' : 'client'];
+    assert.ok(this.#received <= total, `${this.#received} bytes received, ${total} planned`);
+  }
+
+  #readAsPlanned(): void {
+    const { actor } = this;
+    const dice = this.#dice;
+    const later = () => {
+      if (!this.#closed) this.#readOn();
+    };
+    switch (this.#reading) {
+      case 'pauses':
+        if (!dice.once(3)) return;
+        actor.pause();
+        dice.pick([
+          () => actor.resume(),
+          () => process.nextTick(later),
+          () => queueMicrotask(later),
+          () => this.#stall(dice.between(1, 3)),
+        ])();
+        return;
+      case 'stalls':
+        if (!dice.once(5)) return;
+        actor.pause();
+        this.#stall(dice.between(5, 40));
+        return;
+      case 'once':
+        dice.pick([
+          () => actor.hear('once'),
+          () => process.nextTick(later),
+          () => queueMicrotask(later),
+          () => this.#stall(1),
+        ])();
+        return;
+      default:
+    }
+  }
+
+  /** Reads on by itself after so many steps. */
+  #stall(steps: number): void {
+    this.#stallUntil = this.#steps + steps;
+  }
+
+  /** Not until it is told to read on. */
+  #hold(): void {
+    if (this.#reading === 'never' && !this.actor.traits.listenersComeAndGo) this.actor.hear('not');
+    else this.actor.hear('always');
+    this.actor.pause();
+    if (this.#reading === 'late') this.#reading = 'stalls';
+  }
+
+  #readOn(): void {
+    this.#stallUntil = 0;
+    if (this.#reading === 'never' || this.#broken !== '') return;
+    if (this.#reading === 'once') this.actor.hear('once');
+    else if (this.#reading === 'late') {
+      this.#reading = 'flow';
+      this.actor.hear('always');
+    } else this.actor.resume();
+  }
+
+  /** What was received is the listener's own: nobody has written over it. */
+  #lookAgain(): void {
+    for (const { data, at } of this.#kept) {
+      if (!matches(data, this.#receiveKey, at)) {
+        assert.fail(`bytes changed later: ${explain(data, this.#receiveKey, at)}`);
+      }
+    }
+  }
+
+  #checkCounts(): void {
+    const counted = this.actor.counted();
+    if (counted === undefined || this.#broken !== '' || this.#sawError) return;
+    const [out, back] = this.side === 'client' ? [HEADER, 0] : [0, this.#head?.length ?? HEADER];
+    assert.deepEqual(counted, { read: this.#received + back, written: this.#sent + out });
+  }
+
+  // Writing.
+
+  #pump(): void {
+    const own = this.#own;
+    if (!this.#mayWrite || this.#ended || (own.obeys && this.#awaitsDrain)) return;
+    if (own.begins === 'connected' && !this.#connected) return;
+    if (own.begins === 'later' && this.#steps < 5) return;
+    if (own.begins === 'after end' && !this.#sawEnd) return;
+    for (let n = this.#dice.between(1, 4); n > 0 && this.#mayWrite; n--) {
+      const left = own.total - this.#sent;
+      const length = pieceOf(own, left, this.#dice);
+      const piece = fill(Buffer.allocUnsafe(length), this.#sendKey, this.#sent);
+      const last = length === left;
+      if (last && own.finish === 'end with data') {
+        this.#sent += length;
+        this.#end(piece);
+        return;
+      }
+      if (left > 0) {
+        this.#sent += length;
+        if (!this.actor.write(piece)) {
+          this.#owedDrains++;
+          this.#awaitsDrain = true;
+        }
+      }
+      if (last) {
+        if (own.finish === 'end' || (own.finish === 'follow' && this.#sawEnd)) this.#end();
+        return;
+      }
+      if (own.obeys && this.#awaitsDrain) return;
+    }
+  }
+
+  #end(piece?: Buffer): void {
+    // From now on what nobody listens for is dropped.
+    if (this.#reading === 'once' || this.#reading === 'late') {
+      this.#reading = 'flow';
+      this.actor.hear('always');
+    }
+    this.#ended = true;
+    this.#mayWrite = false;
+    // What its write would have answered nobody knows.
+    if (piece !== undefined) this.#owedDrains++;
+    this.actor.end(piece);
+  }
+
+  // Things that should not matter.
+
+  #meddle(): void {
+    const dice = this.#dice;
+    const pump = () => {
+      if (!this.#closed) this.#guard('pump', () => this.#pump());
+    };
+    switch (dice.below(7)) {
+      case 0:
+        this.actor.chatter();
+        return;
+      case 1:
+        process.nextTick(pump);
+        return;
+      case 2:
+        queueMicrotask(pump);
+        return;
+      case 3:
+        setImmediate(pump);
+        return;
+      case 4:
+        if (this.#reading !== 'flow') return;
+        this.actor.pause();
+        this.actor.resume();
+        return;
+      default:
+        this.#world.meddle(dice);
+    }
+  }
+}

@@ -1,0 +1,349 @@
+// The streams of one round: listeners, some shared and some of one connection only, the connections
+// between them and how they end. Each is told apart by what its client says first.
+import { strict as assert } from 'node:assert';
+import type { ListenerActor, StreamActor, StreamKit, StreamSink } from './actors.js';
+import type { Dice } from './dice.js';
+import { judge } from './stream-judge.js';
+import type { StreamPlan } from './stream-plan.js';
+import { StreamPlayer } from './stream-player.js';
+import { HEADER, readHeader, type StreamReport, type StreamWorld } from './stream-world.js';
+
+interface Connection {
+  readonly plan: StreamPlan;
+  started: boolean;
+  /** Its client was made, here or elsewhere. */
+  dialed: boolean;
+  listener: ListenerActor | undefined;
+  client: StreamPlayer | undefined;
+  server: StreamPlayer | undefined;
+  clientReport: StreamReport | undefined;
+  serverReport: StreamReport | undefined;
+  /** Its listener was closed before it was handed out. */
+  shut: boolean;
+}
+
+/** Plays ends of connections of which the other may be in another process. */
+export interface Abroad {
+  /** Has the server of a plan expected there; calls with the port when it is. */
+  expect(plan: StreamPlan, ready: (port: number) => void): void;
+  /** Has the client of a plan connect from there. */
+  connect(plan: StreamPlan, port: number): void;
+}
+
+interface StreamsOptions {
+  plans?: readonly StreamPlan[];
+  /** Whether listeners throw, and when; never if left out. */
+  throws?: Dice | undefined;
+  abroad?: Abroad | undefined;
+}
+
+export class Streams {
+  readonly #throws: Dice | undefined;
+  readonly #world: Omit<StreamWorld, 'closed'>;
+  readonly #kits: ReadonlyMap<string, StreamKit>;
+  readonly #abroad: Abroad | undefined;
+  readonly #connections = new Map<number, Connection>();
+  readonly #players: StreamPlayer[] = [];
+  readonly #listeners = new Map<string, ListenerActor>();
+  readonly #all: ListenerActor[] = [];
+  /** Accepted, and not known by name yet. */
+  readonly #strangers = new Set<StreamActor>();
+  #listenersClosed = 0;
+  #steps = 0;
+
+  constructor(
+    world: Omit<StreamWorld, 'closed'>,
+    kits: readonly StreamKit[],
+    { plans = [], throws, abroad }: StreamsOptions = {},
+  ) {
+    this.#world = world;
+    this.#throws = throws;
+    this.#kits = new Map(kits.map((kit) => [kit.kind, kit]));
+    this.#abroad = abroad;
+    for (const plan of plans) this.expect(plan);
+  }
+
+  /** Takes in a plan: here, or as the end of somebody elsewhere. */
+  expect(plan: StreamPlan): void {
+    this.#connections.set(plan.id, {
+      plan,
+      ...{ started: false, dialed: false, listener: undefined },
+      ...{ client: undefined, server: undefined },
+      ...{ clientReport: undefined, serverReport: undefined, shut: false },
+    });
+  }
+
+  /** What the other process says of its end. */
+  report(report: StreamReport): void {
+    const connection = this.#connections.get(report.id);
+    if (connection === undefined) return;
+    if (report.side === 'client') connection.clientReport = report;
+    else connection.serverReport = report;
+  }
+
+  step(): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.plan.start <= this.#steps) this.#start(connection);
+      if (!connection.dialed) this.#connect(connection);
+    }
+    this.#steps++;
+    for (const player of this.#players) player.step();
+  }
+
+  /** Whether every connection is over; a server that was never found may not exist. */
+  get done(): boolean {
+    for (const { plan, clientReport, serverReport, server } of this.#connections.values()) {
+      if (clientReport === undefined) return false;
+      if (server !== undefined && !server.closed) return false;
+      // A client that was broken off may have left no trace; it is waited for in `settled`.
+      if (serverReport === undefined && clientReport.broken === '' && !this.#isShut(plan.id)) {
+        return false;
+      }
+    }
+    return this.#strangers.size === 0;
+  }
+
+  /** Closes the listeners, in either way. */
+  close(dice: Dice): void {
+    for (const listener of this.#all) {
+      if (dice.once(2)) listener.finish();
+      else listener.close();
+    }
+  }
+
+  /** Whether the listeners and all that came from them are closed. */
+  get settled(): boolean {
+    return (
+      this.#listenersClosed === this.#all.length &&
+      this.#strangers.size === 0 &&
+      this.#players.every(({ closed }) => closed)
+    );
+  }
+
+  /** Judges every connection; to be called when all is settled. */
+  judge(): void {
+    for (const { plan, clientReport, serverReport } of this.#connections.values()) {
+      assert.ok(clientReport !== undefined);
+      judge(plan, clientReport, serverReport, this.#isShut(plan.id));
+    }
+  }
+
+  /** Breaks off somebody's end, or closes a listener; in either case another may be made at once. */
+  meddle(dice: Dice): void {
+    if (dice.once(6)) this.#closeOne(dice);
+    else {
+      const open = this.#players.filter(({ closed, broken }) => !closed && !broken);
+      if (open.length > 0) dice.pick(open).breakOff('destroy');
+    }
+    if (dice.once(2)) this.#hurry();
+  }
+
+  #closeOne(dice: Dice): void {
+    const names = [...this.#listeners].filter(([, { port, closed }]) => port && !closed);
+    if (names.length === 0) return;
+    const [name, listener] = dice.pick(names);
+    this.#world.say(`listener ${name} closes`);
+    this.#listeners.delete(name);
+    for (const connection of this.#connections.values()) {
+      if (connection.listener !== listener || connection.server) continue;
+      if (connection.dialed) connection.shut = true;
+      else connection.listener = undefined;
+    }
+    listener.close();
+  }
+
+  /** A connection more, at once: its descriptor has the number of what was closed just now. */
+  #hurry(): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.started) continue;
+      this.#start(connection);
+      return;
+    }
+  }
+
+  describe(): string {
+    const open = this.#players.filter(({ closed }) => !closed).map((player) => player.describe());
+    const waiting = [...this.#connections.values()]
+      .filter(({ clientReport, serverReport }) => !clientReport || !serverReport)
+      .map(({ plan, clientReport, serverReport }) => {
+        const reports = `client ${JSON.stringify(clientReport)}, server ${JSON.stringify(serverReport)}`;
+        return `connection ${plan.id}: ${reports}`;
+      });
+    const strangers = [...this.#strangers].map((actor) => `stranger: ${actor}`);
+    return [...open, ...waiting, ...strangers].join('\n    ');
+  }
+
+  // For a round that is led elsewhere.
+
+  /** Plays the server of a plan when it is connected to; tells the port. */
+  expectHere(plan: StreamPlan, kind: string, ready: (port: number) => void): void {
+    this.expect(plan);
+    (this.#connections.get(plan.id) as Connection).started = true;
+    (this.#connections.get(plan.id) as Connection).dialed = true;
+    const { serverHalfOpen: allowHalfOpen, highWaterMark } = plan;
+    const name = `${kind} ${allowHalfOpen} ${highWaterMark}`;
+    const listener = this.listen(name, kind, { allowHalfOpen, highWaterMark });
+    const look = () => {
+      if (listener.port === undefined) setTimeout(look, 1);
+      else ready(listener.port);
+    };
+    look();
+  }
+
+  /** Plays the client of a plan. */
+  connectHere(plan: StreamPlan, kind: string, port: number): void {
+    this.expect(plan);
+    const connection = this.#connections.get(plan.id) as Connection;
+    connection.started = true;
+    this.#connectTo({ ...connection, plan: { ...plan, clientKind: kind } }, port);
+    connection.dialed = true;
+  }
+
+  // Connections begin.
+
+  #start(connection: Connection): void {
+    const { plan } = connection;
+    if (connection.started) return;
+    connection.started = true;
+    if (plan.serverKind === 'abroad') {
+      this.#abroad?.expect(plan, (port) => this.#connectTo(connection, port));
+      return;
+    }
+    this.#connect(connection);
+  }
+
+  #connect(connection: Connection): void {
+    if (!connection.started || connection.plan.serverKind === 'abroad') return;
+    connection.listener ??= this.#listenerFor(connection.plan);
+    const { port } = connection.listener;
+    if (port !== undefined) this.#connectTo(connection, port);
+  }
+
+  #connectTo(connection: Connection, port: number): void {
+    const { plan } = connection;
+    if (connection.dialed) return;
+    connection.dialed = true;
+    if (plan.clientKind === 'abroad') {
+      this.#abroad?.connect(plan, port);
+      return;
+    }
+    const { clientHalfOpen: allowHalfOpen, highWaterMark } = plan;
+    const actor = this.#kit(plan.clientKind).connect(port, { allowHalfOpen, highWaterMark });
+    connection.client = this.#play(plan, 'client', actor);
+  }
+
+  /** Has an end played here; its report is kept, or sent to where the other end is. */
+  #play(plan: StreamPlan, side: 'client' | 'server', actor: StreamActor): StreamPlayer {
+    const world: StreamWorld = {
+      ...this.#world,
+      closed: (report) => {
+        this.report(report);
+        this.onReport?.(report);
+      },
+    };
+    const player = new StreamPlayer(world, plan, side, actor);
+    this.#players.push(player);
+    return player;
+  }
+
+  /** Told of every report that is made here. */
+  onReport: ((report: StreamReport) => void) | undefined;
+
+  #kit(kind: string): StreamKit {
+    const kit = this.#kits.get(kind);
+    assert.ok(kit, `no kit for ${kind}`);
+    return kit;
+  }
+
+  #listenerFor(plan: StreamPlan): ListenerActor {
+    const { serverKind, serverHalfOpen: allowHalfOpen, highWaterMark, solo, id } = plan;
+    const name = solo ? `${id}` : `${serverKind} ${allowHalfOpen} ${highWaterMark}`;
+    return this.listen(name, serverKind, { allowHalfOpen, highWaterMark }, solo ? plan : undefined);
+  }
+
+  /** A listener of this name; it is made at its first use. */
+  listen(
+    name: string,
+    kind: string,
+    options: { allowHalfOpen: boolean; highWaterMark: number },
+    owner?: StreamPlan,
+  ): ListenerActor {
+    const known = this.#listeners.get(name);
+    if (known !== undefined) return known;
+    const maybeThrow = () => {
+      if (listener.exact && this.#throws?.once(3)) throw this.#world.makePlanned();
+    };
+    const listener = this.#kit(kind).listen(options, {
+      onConnection: (actor) => {
+        if (owner === undefined) this.#greet(actor);
+        else this.#accept(owner, actor);
+        // In its own callback; those who were not handed out are reset.
+        if (owner !== undefined && owner.id % 2 === 0) listener.close();
+        maybeThrow();
+      },
+      onError: (error) => this.#world.failed(error),
+      onClose: () => {
+        this.#listenersClosed++;
+        maybeThrow();
+      },
+    });
+    this.#listeners.set(name, listener);
+    this.#all.push(listener);
+    return listener;
+  }
+
+  #accept(plan: StreamPlan, actor: StreamActor): StreamPlayer | undefined {
+    try {
+      const connection = this.#connections.get(plan.id) as Connection;
+      assert.equal(connection.server, undefined, `connection ${plan.id} comes a second time`);
+      connection.server = this.#play(plan, 'server', actor);
+      return connection.server;
+    } catch (error) {
+      this.#world.failed(error);
+      actor.destroy();
+      return undefined;
+    }
+  }
+
+  /** Somebody connected: who it is, its first bytes tell. */
+  #greet(actor: StreamActor): void {
+    let head = Buffer.alloc(0);
+    this.#strangers.add(actor);
+    const over = () => {
+      this.#strangers.delete(actor);
+    };
+    const sink: StreamSink = {
+      onConnect: () => {},
+      onDrain: () => {},
+      onEnd: () => actor.end(),
+      onError: () => {},
+      onClose: () => {
+        over();
+        this.#world.say('a stranger is gone');
+      },
+      onData: (data) => {
+        head = Buffer.concat([head, data]);
+        if (head.length < HEADER) return;
+        over();
+        let connection: Connection | undefined;
+        try {
+          const { id } = readHeader(head);
+          connection = this.#connections.get(id);
+          assert.ok(connection, `connection ${id} is unknown`);
+        } catch (error) {
+          this.#world.failed(error);
+          actor.destroy();
+          return;
+        }
+        this.#accept(connection.plan, actor)?.onData(head);
+      },
+    };
+    actor.sink = sink;
+    actor.hear('always');
+  }
+
+  #isShut(id: number): boolean {
+    const connection = this.#connections.get(id);
+    return connection?.shut === true;
+  }
+}
