@@ -103,6 +103,21 @@ int64_t TcpConnect(int port) {
   return fd.Release();
 }
 
+// A path as narrow as can be, told before the connection is made: small segments keep the sender's
+// buffer small too, which Linux sizes by them.
+int64_t TcpConnectNarrow(int port) {
+  ScopedFd fd(MakeSocket(AF_INET, SOCK_STREAM));
+  if (!fd.ok()) return -errno;
+  const int segment = 536;
+  const int room = 4096;
+  if (setsockopt(fd.get(), IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)) < 0 ||
+      setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) < 0) {
+    return -errno;
+  }
+  if (ConnectLoopback(fd.get(), port) < 0 && errno != EINPROGRESS) return -errno;
+  return fd.Release();
+}
+
 int64_t TcpPair(Ints out) {
   int32_t port;
   if (out.size < 2) return -EINVAL;
@@ -216,6 +231,7 @@ TESTKIT_EXPORT(socketpair, SocketPair);
 TESTKIT_EXPORT(tcpSocket, TcpSocket);
 TESTKIT_EXPORT(tcpListener, TcpListener);
 TESTKIT_EXPORT(tcpConnect, TcpConnect);
+TESTKIT_EXPORT(tcpConnectNarrow, TcpConnectNarrow);
 TESTKIT_EXPORT(tcpPair, TcpPair);
 TESTKIT_EXPORT(refusedConnect, RefusedConnect);
 TESTKIT_EXPORT(accept, Accept);

@@ -31,6 +31,7 @@ interface Native {
   tcpSocket(): number;
   tcpListener(port: Int32Array): number;
   tcpConnect(port: number): number;
+  tcpConnectNarrow(port: number): number;
   tcpPair(out: Int32Array): number;
   refusedConnect(): number;
   accept(fd: number): number;

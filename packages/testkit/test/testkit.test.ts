@@ -185,6 +185,15 @@ describe('sockets', () => {
     expect(kit.kernelPoll([client], [], 1000)).toEqual([['hup']]);
   });
 
+  test('connectNarrow makes a connection that is soon full', () => {
+    const { fd, port } = fds.trackFd(kit.tcpListener());
+    fds.track(kit.connectNarrow(port));
+    expect(poll(fd, 1000)).toEqual(['in']);
+    const narrow = fds.track(kit.accept(fd) as number);
+    const [wide] = fds.trackAll(kit.tcpPair());
+    expect(kit.fill(narrow)).toBeLessThan(kit.fill(wide) / 4);
+  });
+
   test('tcpListener, connectNonblocking and accept make a connection', () => {
     const { fd, port } = fds.trackFd(kit.tcpListener());
     expect(kit.accept(fd)).toBeNull();
