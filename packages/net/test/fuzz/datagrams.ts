@@ -97,6 +97,19 @@ export class Datagrams {
     for (const socket of this.#openOnes()) this.#close(socket);
   }
 
+  /** Ends everything at once: the reactor was closed, so our own will not say that they are. */
+  abandon(): void {
+    this.#ending = true;
+    for (const socket of this.#openOnes()) this.#close(socket);
+    // It cannot finish any more.
+    for (const { actor, finishing, gone } of this.#sockets) if (finishing && !gone) actor?.close();
+  }
+
+  /** Whether those who can say so are closed. */
+  get abandonedByAll(): boolean {
+    return this.#sockets.every(({ actor, gone }) => actor?.kind !== 'node' || gone);
+  }
+
   get settled(): boolean {
     return this.#sockets.every(({ actor, gone }) => actor === undefined || gone);
   }

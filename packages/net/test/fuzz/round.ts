@@ -57,6 +57,9 @@ export class Round {
   readonly #planned = new Set<Error>();
   /** Rises whenever anything is said or thrown: a round in which it does not is stuck. */
   #progress = 0;
+  /** Steps until the reactor is closed in the middle of everything. */
+  readonly #breaksAfter: number;
+  #steps = 0;
   #failure: Error | undefined;
   #thrown = 0;
 
@@ -80,7 +83,10 @@ export class Round {
     tally.count('connections', plans.length);
     const world = {
       say: (line: string) => this.#say(line),
-      count: (what: string, by?: number) => tally.count(what, by),
+      count: (what: string, by?: number) => {
+        assert.ok(!this.#reactor.closed || what === 'bytes', `${what}, and the reactor is closed`);
+        tally.count(what, by);
+      },
       failed: (error: unknown) => this.#failed(error),
       makePlanned: () => this.#makePlanned(),
       meddle: (by: Dice) => this.#streams.meddle(by),
@@ -93,6 +99,7 @@ export class Round {
     const datagramKits = [new PolluxDatagramKit(reactor), new NodeDatagramKit()];
     const scene = { round: seed, wild, count };
     this.#datagrams = new Datagrams(world, datagramKits, scene, neighbour?.echoes ?? []);
+    this.#breaksAfter = dice.once(12) ? dice.below(60) : Number.POSITIVE_INFINITY;
     this.#neighbour?.begin(seed, this.#streams, (error) => this.#failed(error));
   }
 
@@ -104,32 +111,54 @@ export class Round {
     process.on('uncaughtException', onUncaught);
     try {
       await this.#until(
-        () => streams.done && datagrams.done,
+        () => (streams.done && datagrams.done) || this.#steps >= this.#breaksAfter,
         () => {
+          this.#steps++;
           streams.step();
           datagrams.step();
         },
       );
-      this.#say('closing');
-      streams.close(this.#dice);
-      datagrams.close();
-      await this.#until(
-        () => streams.settled && datagrams.settled,
-        () => streams.step(),
-      );
-      await this.#neighbour?.end();
-      streams.judge();
-      // A throw in the last callback is on its way.
-      await this.#until(
-        () => this.#planned.size === 0,
-        () => {},
-      );
-      this.#reactor.close();
+      if (this.#steps < this.#breaksAfter) await this.#finish();
+      else await this.#abandon();
     } catch (error) {
       throw this.#tell(error as Error);
     } finally {
       process.off('uncaughtException', onUncaught);
     }
+  }
+
+  /** Everything is over: closes what is left, and judges. */
+  async #finish(): Promise<void> {
+    const streams = this.#streams;
+    const datagrams = this.#datagrams;
+    this.#say('closing');
+    streams.close(this.#dice);
+    datagrams.close();
+    await this.#until(
+      () => streams.settled && datagrams.settled,
+      () => streams.step(),
+    );
+    await this.#neighbour?.end();
+    streams.judge();
+    // A throw in the last callback is on its way.
+    await this.#until(
+      () => this.#planned.size === 0,
+      () => {},
+    );
+    this.#reactor.close();
+  }
+
+  /** Closes the reactor first: nobody on it is called any more, and yet nothing stays open. */
+  async #abandon(): Promise<void> {
+    this.#tally.count('abandoned');
+    this.#reactor.close();
+    this.#streams.abandon();
+    this.#datagrams.abandon();
+    const over = () => this.#streams.abandonedByAll && this.#datagrams.abandonedByAll;
+    await this.#until(over, () => {});
+    await this.#neighbour?.end();
+    await sleep(1);
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   async #until(done: () => boolean, step: () => void): Promise<void> {
@@ -153,12 +182,12 @@ export class Round {
   }
 
   #signsOfLife(): number {
-    return this.#progress + this.#reactor.stats().events;
+    return this.#reactor.closed ? 0 : this.#progress + this.#reactor.stats().events;
   }
 
   /** Lets the reactor and Node's loop go round. */
   #turn(busy: boolean): Promise<unknown> {
-    if (this.#row.way !== 'blocking') {
+    if (this.#row.way !== 'blocking' || this.#reactor.closed) {
       return busy ? new Promise((resolve) => setImmediate(resolve)) : sleep(1);
     }
     // In a macrotask of its own: a promise's would not drain others.

@@ -49,5 +49,7 @@ export interface StreamWorld {
   makePlanned(): Error;
   /** Does something to somebody else. */
   meddle(dice: Dice): void;
+  /** The listener that a client is connected to now may want to end, before it hands it out. */
+  connected(id: number): void;
   closed(report: StreamReport): void;
 }

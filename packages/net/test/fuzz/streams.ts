@@ -39,7 +39,7 @@ interface StreamsOptions {
 
 export class Streams {
   readonly #throws: Dice | undefined;
-  readonly #world: Omit<StreamWorld, 'closed'>;
+  readonly #world: Omit<StreamWorld, 'closed' | 'connected'>;
   readonly #kits: ReadonlyMap<string, StreamKit>;
   readonly #abroad: Abroad | undefined;
   readonly #connections = new Map<number, Connection>();
@@ -49,10 +49,11 @@ export class Streams {
   /** Accepted, and not known by name yet. */
   readonly #strangers = new Set<StreamActor>();
   #listenersClosed = 0;
+  #abandoned = false;
   #steps = 0;
 
   constructor(
-    world: Omit<StreamWorld, 'closed'>,
+    world: Omit<StreamWorld, 'closed' | 'connected'>,
     kits: readonly StreamKit[],
     { plans = [], throws, abroad }: StreamsOptions = {},
   ) {
@@ -111,6 +112,20 @@ export class Streams {
     }
   }
 
+  /** Ends everything at once: the reactor was closed, so our own will not say that they are. */
+  abandon(): void {
+    this.#abandoned = true;
+    for (const listener of this.#all) listener.close();
+    for (const player of this.#players) player.breakOff('destroy');
+    for (const actor of this.#strangers) actor.destroy();
+  }
+
+  /** Whether those who can say so are closed. */
+  get abandonedByAll(): boolean {
+    const gone = ({ closed, actor }: StreamPlayer) => closed || actor.kind === 'pollux';
+    return this.#players.every(gone) && [...this.#strangers].every(({ kind }) => kind === 'pollux');
+  }
+
   /** Whether the listeners and all that came from them are closed. */
   get settled(): boolean {
     return (
@@ -130,6 +145,7 @@ export class Streams {
 
   /** Breaks off somebody's end, or closes a listener; in either case another may be made at once. */
   meddle(dice: Dice): void {
+    if (this.#abandoned) return;
     if (dice.once(6)) this.#closeOne(dice);
     else {
       const open = this.#players.filter(({ closed, broken }) => !closed && !broken);
@@ -140,15 +156,29 @@ export class Streams {
 
   #closeOne(dice: Dice): void {
     const names = [...this.#listeners].filter(([, { port, closed }]) => port && !closed);
-    if (names.length === 0) return;
-    const [name, listener] = dice.pick(names);
-    this.#world.say(`listener ${name} closes`);
+    if (names.length > 0) this.#closeListener(...dice.pick(names));
+  }
+
+  #finishListenerOf(id: number): void {
+    const listener = this.#connections.get(id)?.listener;
+    const found = [...this.#listeners].find(([, each]) => each === listener);
+    if (found?.[1].exact && !this.#abandoned) this.#closeListener(...found);
+  }
+
+  /** Those that are connected, `finish` still hands out; a close would reset them. */
+  #closeListener(name: string, listener: ListenerActor): void {
     this.#listeners.delete(name);
-    for (const connection of this.#connections.values()) {
-      if (connection.listener !== listener || connection.server) continue;
-      if (connection.dialed) connection.shut = true;
-      else connection.listener = undefined;
+    const all = [...this.#connections.values()].filter((each) => each.listener === listener);
+    for (const connection of all) if (!connection.dialed) connection.listener = undefined;
+    const coming = all.filter(({ dialed, server }) => dialed && server === undefined);
+    const finishes = listener.exact && coming.every(({ client }) => client?.connected);
+    this.#world.say(`listener ${name} ${finishes ? 'finishes' : 'closes'}`);
+    if (finishes) {
+      this.#world.count('finish');
+      listener.finish();
+      return;
     }
+    for (const connection of coming) connection.shut = true;
     listener.close();
   }
 
@@ -221,7 +251,7 @@ export class Streams {
 
   #connectTo(connection: Connection, port: number): void {
     const { plan } = connection;
-    if (connection.dialed) return;
+    if (connection.dialed || this.#abandoned) return;
     connection.dialed = true;
     if (plan.clientKind === 'abroad') {
       this.#abroad?.connect(plan, port);
@@ -236,6 +266,7 @@ export class Streams {
   #play(plan: StreamPlan, side: 'client' | 'server', actor: StreamActor): StreamPlayer {
     const world: StreamWorld = {
       ...this.#world,
+      connected: (id) => this.#finishListenerOf(id),
       closed: (report) => {
         this.report(report);
         this.onReport?.(report);
@@ -275,6 +306,7 @@ export class Streams {
     };
     const listener = this.#kit(kind).listen(options, {
       onConnection: (actor) => {
+        if (listener.exact) this.#world.count('connection');
         if (owner === undefined) this.#greet(actor);
         else this.#accept(owner, actor);
         // In its own callback; those who were not handed out are reset.

@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert';
 /** Events of our own sockets, and what else must have happened, for a run to count. */
 const WANTED = [
   ...['connections', 'bytes', 'connect', 'data', 'end', 'drain', 'error', 'close'],
-  ...['message', 'refused', 'exceptions'],
+  ...['connection', 'finish', 'message', 'refused', 'exceptions', 'abandoned'],
 ];
 
 export class Tally {
