@@ -187,7 +187,8 @@ export class Datagrams {
       const over = socket.closing && !socket.finishing && name !== 'close';
       if (over && name === 'error' && socket.actor?.exact === false) return;
       assert.ok(!over, `${name} after close was called`);
-      if (socket.actor?.exact) this.#world.count(name === 'error' ? 'refused' : name);
+      const what = name === 'error' ? 'refused' : name;
+      this.#world.count(socket.actor?.exact ? what : 'theirs');
       body();
     } catch (error) {
       (error as Error).message = `${name} of ${say(socket)}: ${(error as Error).message}`;

@@ -28,6 +28,8 @@ export interface Neighbour extends Abroad {
 
 /** Longer than anything takes, also on a busy machine, if it goes on at all. */
 const QUIET_MS = 8_000;
+/** A hundred times what a round takes. */
+const LONGEST_MS = 60_000;
 const KEPT_LINES = 60;
 
 /** An error that a callback throws by plan. */
@@ -55,7 +57,7 @@ export class Round {
   readonly #datagrams: Datagrams;
   readonly #lines: string[] = [];
   readonly #planned = new Set<Error>();
-  /** Rises whenever anything is said or thrown: a round in which it does not is stuck. */
+  /** Rises whenever anybody is told anything: a round in which it does not is stuck. */
   #progress = 0;
   /** Steps until the reactor is closed in the middle of everything. */
   readonly #breaksAfter: number;
@@ -84,7 +86,9 @@ export class Round {
     const world = {
       say: (line: string) => this.#say(line),
       count: (what: string, by?: number) => {
-        assert.ok(!this.#reactor.closed || what === 'bytes', `${what}, and the reactor is closed`);
+        const ours = what !== 'bytes' && what !== 'theirs';
+        assert.ok(!this.#reactor.closed || !ours, `${what}, and the reactor is closed`);
+        this.#progress++;
         tally.count(what, by);
       },
       failed: (error: unknown) => this.#failed(error),
@@ -163,26 +167,27 @@ export class Round {
 
   async #until(done: () => boolean, step: () => void): Promise<void> {
     let seen = -1;
-    let since = performance.now();
+    const begun = performance.now();
+    let since = begun;
     while (!done()) {
       if (this.#failure !== undefined) throw this.#failure;
-      const moved = this.#signsOfLife();
-      if (moved !== seen) {
-        seen = moved;
-        since = performance.now();
-      } else if (performance.now() - since > QUIET_MS) {
+      const now = performance.now();
+      if (this.#progress !== seen) {
+        seen = this.#progress;
+        since = now;
+      }
+      // A poller that reports and reports is not taken for life.
+      const stuck = now - since > QUIET_MS ? 'nothing has happened for long' : '';
+      const endless = now - begun > LONGEST_MS ? 'it goes on and on' : '';
+      if (stuck || endless) {
         const open = `${this.#streams.describe()}\n    ${this.#datagrams.describe()}`;
-        throw new Error(`nothing has happened for ${QUIET_MS} ms; still open\n    ${open}`);
+        throw new Error(`${stuck || endless}; still open\n    ${open}`);
       }
       const before = this.#progress;
       step();
       await this.#turn(before !== this.#progress || this.#dice.once(2));
     }
     if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #signsOfLife(): number {
-    return this.#reactor.closed ? 0 : this.#progress + this.#reactor.stats().events;
   }
 
   /** Lets the reactor and Node's loop go round. */

@@ -211,7 +211,7 @@ export class StreamPlayer implements StreamSink {
       assert.ok(!this.#closed, `${name} after close`);
       if (this.#broken !== '' && !evenIfBroken && !this.actor.traits.quiet) return;
       assert.ok(evenIfBroken || this.#broken === '', `${name} after ${this.#broken}`);
-      if (this.actor.kind === 'pollux') this.#world.count(name);
+      this.#world.count(this.actor.kind === 'pollux' ? name : 'theirs');
       body();
       if (this.#dice.once(this.#own.mischief)) this.#meddle();
     });
