@@ -98,19 +98,30 @@ int StopInput(OwnedFds* owned, int fd);
 
 // Receives what has come for fds[0..count), at most per_fd each, and returns the number of records.
 //
-// Record i: {index into fds, offset in the slab, length or negative errno, flags}; its sender is
-// slot i of peers. Each datagram has slot_size bytes of the slab; flag 1 says that it was longer
-// and was cut. A descriptor with nothing to receive has no record. When records, slab or peers run
-// out, the rest stays with the kernel.
+// Record i: {index into fds, offset in the slab, length or negative errno, flags, segment size,
+// interface index}; its sender is slot i of peers. Each has slot_size bytes of the slab. A
+// descriptor with nothing to receive has no record. When records, slab, peers or locals run out,
+// the rest stays with the kernel.
+//
+// A segment size other than 0: the record is several datagrams of that length (UDP_GRO), the last
+// may be shorter. Flags: kTruncated, it was longer and was cut; kHasLocal, slot i of locals is the
+// address it was sent to (IP_PKTINFO), and the interface index that of where it came in.
 constexpr int kTruncated = 1;
+constexpr int kHasLocal = 2;
 int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int slot_size,
-            Words records, Bytes peers);
+            Words records, Bytes peers, Bytes locals);
 
 // Sends jobs[0..count) and returns count.
 //
-// Job i: {fd, offset in the slab, length, slot number in peers or -1 for a connected socket};
-// results[i] is the length, or a negative errno. Jobs of one socket that stand side by side go in
-// one system call. After -EAGAIN every later job of that socket is -EAGAIN too: order is kept.
+// Job i: {fd, offset in the slab, length, slot number in peers or -1 for a connected socket, flags,
+// slot number in peers of the address to send from or -1}; results[i] is the length, or a negative
+// errno. Jobs of one socket that stand side by side go in one system call. After -EAGAIN every
+// later job of that socket is -EAGAIN too: order is kept.
+//
+// Flag kJoins: with its neighbours to the same slot, equal in length (the last may be shorter), it
+// may be handed to the kernel as one (UDP_SEGMENT). Where that is refused they are sent one by one,
+// and the flags of the first are replaced by the negative errno.
+constexpr int kJoins = 1;
 int Send(OwnedFds* owned, Words jobs, int count, Bytes slab, Bytes peers, Words results);
 
 // Streams.

@@ -1,8 +1,13 @@
 // Where datagrams arrive: one slab for all sockets of a reactor, filled for many of them by one
 // native call. What lies in it is good until the next: for a socket's listener, while it is being
 // called.
+//
+// A record of a receive is one datagram, or several of one sender that the system has joined
+// (UDP_GRO): equal ones, the last may be shorter. They are handed out one by one.
 import type { AsyncResource } from 'node:async_hooks';
-import { type EncodedEndpoint, EndpointCache } from './endpoint.js';
+import { DATAGRAM_ROOM, type DatagramOutbox, RECORDS } from './datagram-outbox.js';
+import { type Addressed, EncodedEndpoint } from './endpoint.js';
+import type { Decode, EndpointTable } from './endpoint-table.js';
 import type { Exchange } from './exchange.js';
 import { native, SLOT_SIZE } from './native.js';
 import { POISON, poisons } from './stream-inbox.js';
@@ -11,39 +16,65 @@ import { POISON, poisons } from './stream-inbox.js';
 export interface DatagramReader {
   readonly fd: number;
   readonly context: AsyncResource;
-  /** The i-th record of the inbox is for it. Calls listeners. */
-  received(i: number): void;
+  /**
+   * A datagram, at an offset of the slab; or a negative errno in place of its length. `record` is
+   * its number in the inbox. Calls listeners.
+   */
+  received(record: number, offset: number, length: number): void;
   /** The same, but nobody may be called now. */
-  keep(i: number): void;
+  keep(record: number, offset: number, length: number): void;
 }
 
-/** Datagrams of one native call. */
-const RECORDS = 64;
+/** What is known of a datagram beside its bytes and its sender. */
+export interface DatagramInfo {
+  /** It was longer than what was kept of it: never so for UDP. */
+  readonly truncated: boolean;
+  /** With `packetInfo`: the address it was sent to, one of ours, or a group's; else undefined. */
+  readonly localAddress: string | undefined;
+  /** With `packetInfo`: the index of the interface that it came in by; else 0. */
+  readonly interfaceIndex: number;
+}
+
 /** Of one socket; one that has more is read again after all others. */
 const PER_SOCKET = 64;
 const SOCKETS = 64;
-/**
- * Room for one: a UDP payload is at most 65,527 bytes (IPv6). Not a power of two, so that the heads
- * of many small datagrams do not fall on one set of the processor's cache.
- */
-const DATAGRAM_ROOM = 65_536 + 64;
-const RECORD_WORDS = 4;
+const RECORD_WORDS = 6;
+const TRUNCATED = 1;
+const HAS_LOCAL = 2;
 
 export class DatagramInbox {
-  readonly slab: Buffer = Buffer.allocUnsafeSlow(RECORDS * DATAGRAM_ROOM);
+  /** The arena of the outbox, whose first part is the slab. */
+  readonly arena: Buffer;
+  /** Of the datagram that is being handed out: always the same object. */
+  readonly info: DatagramInfo;
+  readonly #slab: Buffer;
   readonly #fds = new Int32Array(SOCKETS);
   readonly #records = new Int32Array(RECORDS * RECORD_WORDS);
-  readonly #peers = new Uint8Array(RECORDS * SLOT_SIZE);
-  readonly #endpoints = new EndpointCache(this.#peers);
+  readonly #endpoints: EndpointTable;
+  readonly #peers: Uint8Array;
+  readonly #locals: Uint8Array;
   readonly #readers: DatagramReader[] = [];
-  /** The first of those that were read together; the records of all, and the next of them. */
+  /** The first of those that were read together; the records of all. */
   #first = 0;
   #count = 0;
+  /** The next record, and how much of it was handed out: less than all if it is several. */
   #next = 0;
+  #done = 0;
+  /** The datagram in hand. */
+  #record = 0;
+  #offset = 0;
+  #length = 0;
   readonly #exchange: Exchange;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Exchange, outbox: DatagramOutbox) {
     this.#exchange = exchange;
+    this.arena = outbox.arena;
+    this.#slab = this.arena.subarray(0, RECORDS * DATAGRAM_ROOM);
+    this.#endpoints = outbox.endpoints;
+    const { slots } = this.#endpoints;
+    this.#peers = slots.subarray(0, RECORDS * SLOT_SIZE);
+    this.#locals = slots.subarray(RECORDS * SLOT_SIZE, 2 * RECORDS * SLOT_SIZE);
+    this.info = new CurrentInfo(this);
   }
 
   /** A socket is readable. */
@@ -62,7 +93,7 @@ export class DatagramInbox {
       received += this.#count;
       exchange.drive(this.#deliverNext);
       const stopped = this.#next < this.#count;
-      while (this.#next < this.#count) this.#keepNext(this.#next++);
+      while (this.#next < this.#count) this.#keepNext();
       exchange.flush();
       if (poisons) this.#poison();
       // Of those that were not reached the poller tells again.
@@ -73,28 +104,32 @@ export class DatagramInbox {
     return received;
   }
 
-  /** Where the i-th datagram begins in the slab. */
-  offset(i: number): number {
-    return this.#records[i * RECORD_WORDS + 1] as number;
-  }
-
-  /** How long the i-th datagram is; negative: the record is an error, and this its number. */
-  length(i: number): number {
-    return this.#records[i * RECORD_WORDS + 2] as number;
-  }
-
-  /** A copy of the i-th datagram, the receiver's own. */
-  copy(i: number): Buffer {
-    const offset = this.offset(i);
-    const length = this.length(i);
+  /** A copy of part of the slab, the receiver's own. */
+  copy(offset: number, length: number): Buffer {
     const data = Buffer.allocUnsafe(length);
-    this.slab.copy(data, 0, offset, offset + length);
+    this.arena.copy(data, 0, offset, offset + length);
     return data;
   }
 
-  /** Who sent the i-th datagram. */
-  peer(i: number): EncodedEndpoint | undefined {
-    return this.#endpoints.get(i);
+  /** Who sent a record. */
+  peer(record: number, decode?: Decode): Addressed | undefined {
+    return this.#endpoints.get(record, decode);
+  }
+
+  // Of the record in hand, for `info`.
+
+  get truncated(): boolean {
+    return (this.#word(3) & TRUNCATED) !== 0;
+  }
+
+  get localAddress(): string | undefined {
+    if ((this.#word(3) & HAS_LOCAL) === 0) return undefined;
+    const local = this.#endpoints.get(RECORDS + this.#record);
+    return local instanceof EncodedEndpoint ? local.address : undefined;
+  }
+
+  get interfaceIndex(): number {
+    return this.#word(5);
   }
 
   /** Receives for readers from one on, and returns how many were looked at. */
@@ -105,14 +140,16 @@ export class DatagramInbox {
     }
     this.#first = first;
     this.#next = 0;
+    this.#done = 0;
     this.#count = native.receive(
       this.#fds,
       asked,
       PER_SOCKET,
-      this.slab,
+      this.#slab,
       DATAGRAM_ROOM,
       this.#records,
       this.#peers,
+      this.#locals,
     );
     // When there is no room for more, those behind the last may not have been asked.
     if (this.#count < RECORDS) return asked;
@@ -127,15 +164,18 @@ export class DatagramInbox {
     return true;
   };
 
-  #keepNext(i: number): void {
-    const index = this.#records[i * RECORD_WORDS] as number;
-    (this.#readers[this.#first + index] as DatagramReader).keep(i);
+  #keepNext(): void {
+    const index = this.#records[this.#next * RECORD_WORDS] as number;
+    this.#take();
+    const reader = this.#readers[this.#first + index] as DatagramReader;
+    reader.keep(this.#record, this.#offset, this.#length);
   }
 
   #poison(): void {
     for (let i = 0; i < this.#count; i++) {
-      const offset = this.offset(i);
-      this.slab.fill(POISON, offset, offset + Math.max(0, this.length(i)));
+      const offset = this.#records[i * RECORD_WORDS + 1] as number;
+      const length = this.#records[i * RECORD_WORDS + 2] as number;
+      this.#slab.fill(POISON, offset, offset + Math.max(0, length));
     }
   }
 
@@ -145,7 +185,56 @@ export class DatagramInbox {
     while (this.#next < this.#count && records[this.#next * RECORD_WORDS] === index) {
       // By a listener that stopped the reactor, or closed it.
       if (this.#exchange.halted) return;
-      reader.received(this.#next++);
+      this.#take();
+      reader.received(this.#record, this.#offset, this.#length);
     }
+  }
+
+  /** Takes the next datagram in hand. */
+  #take(): void {
+    const records = this.#records;
+    const word = this.#next * RECORD_WORDS;
+    const segment = records[word + 4] as number;
+    const left = (records[word + 2] as number) - this.#done;
+    this.#record = this.#next;
+    this.#offset = (records[word + 1] as number) + this.#done;
+    if (segment === 0 || left <= segment) {
+      this.#length = left;
+      this.#next++;
+      this.#done = 0;
+    } else {
+      this.#length = segment;
+      this.#done += segment;
+    }
+  }
+
+  #word(i: number): number {
+    return this.#records[this.#record * RECORD_WORDS + i] as number;
+  }
+}
+
+/** Looks things up when it is asked: most never ask. */
+class CurrentInfo implements DatagramInfo {
+  static {
+    // As it is printed.
+    Object.defineProperty(CurrentInfo, 'name', { value: 'DatagramInfo' });
+  }
+
+  readonly #inbox: DatagramInbox;
+
+  constructor(inbox: DatagramInbox) {
+    this.#inbox = inbox;
+  }
+
+  get truncated(): boolean {
+    return this.#inbox.truncated;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#inbox.localAddress;
+  }
+
+  get interfaceIndex(): number {
+    return this.#inbox.interfaceIndex;
   }
 }

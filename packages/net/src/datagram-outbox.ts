@@ -1,82 +1,149 @@
-// Where datagrams wait for the end of a callback: one slab for all sockets of a reactor, emptied by
-// one native call. The bytes are copied in, so the caller may use its buffer again at once.
-import { EAGAIN, native, SLOT_SIZE } from './native.js';
+// Where datagrams wait for the end of a callback: one native call sends those of all sockets of a
+// reactor.
+//
+// The bytes are copied into the arena, one buffer that native code reads, so the caller may use its
+// own again at once. The arena's first part is the slab that datagrams are received into
+// (datagram-inbox.ts): what was received in this batch is sent back, or passed on, from where it
+// lies. It lies there until the next receive, and before that everything is sent.
+import type { Addressed } from './endpoint.js';
+import { EndpointTable } from './endpoint-table.js';
+import { EAGAIN, native } from './native.js';
 
 /** A socket as the outbox sees it. None of these calls a listener. */
 export interface DatagramSender {
   readonly fd: number;
   /** It found its socket full and has not been told since that there is room. */
   readonly full: boolean;
+  /** Equal datagrams to one peer, shorter than this, may go to the system as one (UDP_SEGMENT). */
+  readonly joinsBelow: number;
   /** The socket is full: takes over a datagram, to try it again later. */
-  keep(data: Uint8Array, peer: Uint8Array | undefined): void;
+  keep(data: Uint8Array, peer: Addressed | undefined, local: Addressed | undefined): void;
   /** A datagram was refused for good. */
-  refused(errno: number, peer: Uint8Array | undefined): void;
+  refused(errno: number, peer: Addressed | undefined): void;
+  /** The system does not take several of this length as one; they were sent one by one. */
+  refusedToJoin(errno: number, length: number): void;
 }
 
+/** Datagrams of one native call to receive. */
+export const RECORDS = 64;
+/**
+ * Room for one: a UDP payload is at most 65,527 bytes (IPv6). Not a power of two, so that the heads
+ * of many small datagrams do not fall on one set of the processor's cache. That they lie on as many
+ * pages costs nothing that could be measured beside the system's share.
+ */
+export const DATAGRAM_ROOM: number = 65_536 + 64;
+const RECEIVE_ROOM = RECORDS * DATAGRAM_ROOM;
 const JOBS = 256;
-const JOB_WORDS = 4;
-const SLAB_SIZE = 256 * 1024;
-const CONNECTED = -1;
+/** For as many as fill an Ethernet frame, each. */
+const SEND_ROOM = JOBS * 1536;
+const JOB_WORDS = 6;
+const NOBODY = -1;
+const JOINS = 1;
 
 export class DatagramOutbox {
-  readonly #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
+  readonly arena: Buffer = Buffer.allocUnsafeSlow(RECEIVE_ROOM + SEND_ROOM);
+  /** First the senders of what is received, then the addresses it was sent to. */
+  readonly endpoints: EndpointTable = new EndpointTable(2 * RECORDS, 2 * JOBS);
   readonly #jobs = new Int32Array(JOBS * JOB_WORDS);
-  readonly #peers = new Uint8Array(JOBS * SLOT_SIZE);
   readonly #results = new Int32Array(JOBS);
-  #senders: DatagramSender[] = [];
-  #used = 0;
+  readonly #senders: (DatagramSender | undefined)[] = [];
+  readonly #peers: (Addressed | undefined)[] = [];
+  readonly #locals: (Addressed | undefined)[] = [];
+  #count = 0;
+  #used = RECEIVE_ROOM;
+  #joins = false;
 
-  /** Queues a datagram of `length` bytes (at most 65,535), for `peer` or where it is connected. */
+  constructor() {
+    for (let i = 0; i < JOBS; i++) {
+      this.#senders.push(undefined);
+      this.#peers.push(undefined);
+      this.#locals.push(undefined);
+    }
+  }
+
+  /**
+   * Queues a datagram of `length` bytes (at most 65,535), for `peer` or where the socket is
+   * connected, sent from `local` or the address that the system chooses.
+   */
   push(
     sender: DatagramSender,
     data: string | Uint8Array,
+    offset: number,
     length: number,
-    peer: Uint8Array | undefined,
+    peer: Addressed | undefined,
+    local: Addressed | undefined,
   ): void {
-    if (this.#senders.length === JOBS || this.#used + length > SLAB_SIZE) {
+    const copied = data !== this.arena;
+    if (this.#count === JOBS || (copied && this.#used + length > this.arena.length)) {
       this.flush();
       // Those before it could not be sent; it must not overtake them.
       if (sender.full) {
-        sender.keep(typeof data === 'string' ? Buffer.from(data) : new Uint8Array(data), peer);
+        sender.keep(copyOf(data, offset, length), peer, local);
         return;
       }
     }
-    const at = this.#senders.length;
+    const at = this.#count++;
     const word = at * JOB_WORDS;
-    this.#jobs[word] = sender.fd;
-    this.#jobs[word + 1] = this.#used;
-    this.#jobs[word + 2] = length;
-    this.#jobs[word + 3] = peer === undefined ? CONNECTED : at;
-    if (peer !== undefined) this.#peers.set(peer, at * SLOT_SIZE);
-    if (typeof data === 'string') this.#slab.write(data, this.#used);
-    else this.#slab.set(data, this.#used);
+    const jobs = this.#jobs;
+    jobs[word] = sender.fd;
+    jobs[word + 1] = copied ? this.#used : offset;
+    jobs[word + 2] = length;
+    jobs[word + 3] = peer === undefined ? NOBODY : this.endpoints.refer(peer);
+    jobs[word + 4] = length < sender.joinsBelow ? JOINS : 0;
+    jobs[word + 5] = local === undefined ? NOBODY : this.endpoints.refer(local);
+    this.#senders[at] = sender;
+    this.#peers[at] = peer;
+    this.#locals[at] = local;
+    if (length < sender.joinsBelow) this.#joins = true;
+    if (!copied) return;
+    if (typeof data === 'string') this.arena.write(data, this.#used);
+    else if (length === data.length) this.arena.set(data, this.#used);
+    else this.arena.set(data.subarray(offset, offset + length), this.#used);
     this.#used += length;
-    this.#senders.push(sender);
   }
 
   /** Sends everything; what a full socket does not take goes back to its sender. */
   flush(): void {
-    const count = this.#senders.length;
+    const count = this.#count;
     if (count === 0) return;
-    const senders = this.#senders;
-    this.#senders = [];
-    this.#used = 0;
-    const answer = native.send(this.#jobs, count, this.#slab, this.#peers, this.#results);
+    const results = this.#results;
+    this.#count = 0;
+    this.#used = RECEIVE_ROOM;
+    this.endpoints.nextRound();
+    const answer = native.send(this.#jobs, count, this.arena, this.endpoints.slots, results);
     for (let i = 0; i < count; i++) {
-      const result = answer < 0 ? answer : (this.#results[i] as number);
-      if (result >= 0) continue;
-      const sender = senders[i] as DatagramSender;
-      const word = i * JOB_WORDS;
-      const at = i * SLOT_SIZE;
-      const peer =
-        this.#jobs[word + 3] === CONNECTED ? undefined : this.#peers.slice(at, at + SLOT_SIZE);
-      if (result !== EAGAIN) {
-        sender.refused(result, peer);
-        continue;
-      }
-      const from = this.#jobs[word + 1] as number;
-      const to = from + (this.#jobs[word + 2] as number);
-      sender.keep(new Uint8Array(this.#slab.subarray(from, to)), peer);
+      const result = answer < 0 ? answer : (results[i] as number);
+      if (result < 0) this.#returnTo(i, result);
+    }
+    if (this.#joins) this.#tellOfJoins(count);
+    this.#senders.fill(undefined, 0, count);
+  }
+
+  #returnTo(i: number, errno: number): void {
+    const sender = this.#senders[i] as DatagramSender;
+    const peer = this.#peers[i];
+    if (errno !== EAGAIN) {
+      sender.refused(errno, peer);
+      return;
+    }
+    const offset = this.#jobs[i * JOB_WORDS + 1] as number;
+    const length = this.#jobs[i * JOB_WORDS + 2] as number;
+    sender.keep(copyOf(this.arena, offset, length), peer, this.#locals[i]);
+  }
+
+  /** Where the system refused to take several as one, native code has left its reason. */
+  #tellOfJoins(count: number): void {
+    this.#joins = false;
+    for (let i = 0; i < count; i++) {
+      const errno = this.#jobs[i * JOB_WORDS + 4] as number;
+      const length = this.#jobs[i * JOB_WORDS + 2] as number;
+      if (errno < 0) this.#senders[i]?.refusedToJoin(errno, length);
     }
   }
+}
+
+/** Part of a buffer, or a text, as bytes of their own. */
+export function copyOf(data: string | Uint8Array, offset: number, length: number): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data);
+  return new Uint8Array(data.subarray(offset, offset + length));
 }

@@ -1,10 +1,13 @@
 // The datagrams of one socket that found it full. Empty almost always: it is the network card's, or
 // the neighbour's, being slower than we are that fills it.
 import type { DatagramOutbox, DatagramSender } from './datagram-outbox.js';
+import type { Addressed } from './endpoint.js';
+import { EIO } from './native.js';
 
 interface Waiting {
   readonly data: Uint8Array;
-  readonly peer: Uint8Array | undefined;
+  readonly peer: Addressed | undefined;
+  readonly local: Addressed | undefined;
 }
 
 /** What a datagram counts beside its bytes: empty ones fill a queue too. */
@@ -14,9 +17,10 @@ const RETRY_BATCH = 64;
 
 export class DatagramQueue implements DatagramSender {
   readonly fd: number;
+  joinsBelow = 0;
   readonly #limit: number;
   readonly #onFull: () => void;
-  readonly #onRefused: (errno: number, peer: Uint8Array | undefined) => void;
+  readonly #onRefused: (errno: number, peer: Addressed | undefined) => void;
   #waiting: Waiting[] = [];
   #bytes = 0;
 
@@ -25,7 +29,7 @@ export class DatagramQueue implements DatagramSender {
     fd: number,
     limit: number,
     onFull: () => void,
-    onRefused: (errno: number, peer: Uint8Array | undefined) => void,
+    onRefused: (errno: number, peer: Addressed | undefined) => void,
   ) {
     this.fd = fd;
     this.#limit = limit;
@@ -46,13 +50,18 @@ export class DatagramQueue implements DatagramSender {
     return this.#bytes + length + OVERHEAD <= this.#limit;
   }
 
-  keep(data: Uint8Array, peer: Uint8Array | undefined): void {
+  keep(data: Uint8Array, peer: Addressed | undefined, local: Addressed | undefined): void {
     this.#bytes += data.length + OVERHEAD;
-    if (this.#waiting.push({ data, peer }) === 1) this.#onFull();
+    if (this.#waiting.push({ data, peer, local }) === 1) this.#onFull();
   }
 
-  refused(errno: number, peer: Uint8Array | undefined): void {
+  refused(errno: number, peer: Addressed | undefined): void {
     this.#onRefused(errno, peer);
+  }
+
+  refusedToJoin(errno: number, length: number): void {
+    // EIO: the device cannot. Else they are too long for the path, and so are longer ones.
+    this.joinsBelow = errno === EIO ? 0 : Math.min(this.joinsBelow, length);
   }
 
   /** The socket has room: sends in order until it is full again. */
@@ -63,9 +72,9 @@ export class DatagramQueue implements DatagramSender {
       this.#waiting = [];
       const end = Math.min(next + RETRY_BATCH, waiting.length);
       while (next < end && !this.full) {
-        const { data, peer } = waiting[next++] as Waiting;
+        const { data, peer, local } = waiting[next++] as Waiting;
         this.#bytes -= data.length + OVERHEAD;
-        outbox.push(this, data, data.length, peer);
+        outbox.push(this, data, 0, data.length, peer, local);
       }
       outbox.flush();
       if (this.full) break;

@@ -1,19 +1,51 @@
 // A socket for datagrams on a reactor, UDP or Unix.
+//
+// What comes goes to one of three: a `receive` callback, without a copy; else a `for await` loop;
+// else the listeners of `'message'`. Without any of them it is read and dropped.
 import { Interest, type SystemError, systemError } from '@pollux/core';
-import type { DatagramReader } from './datagram-inbox.js';
+import { heed, ignore } from './abort.js';
+import type { DatagramInfo, DatagramReader } from './datagram-inbox.js';
+import { type Datagram, DatagramIterator } from './datagram-iterator.js';
+import { copyOf } from './datagram-outbox.js';
 import { DatagramQueue } from './datagram-queue.js';
+import type { Addressed } from './endpoint.js';
 import type { Exchange } from './exchange.js';
 import { native } from './native.js';
 import { Socket } from './socket.js';
+import { checkFunction } from './validate.js';
 
 export interface DatagramEvents<P> {
-  /** A datagram came. `data` is the listener's own. Without a listener, datagrams are dropped. */
-  message: [data: Buffer, peer: P];
+  /**
+   * A datagram came. `data` is the listener's own; `info` tells more with `packetInfo`, or if it was
+   * cut, and is undefined otherwise. Without a listener, datagrams are dropped.
+   */
+  message: [data: Buffer, peer: P, info: DatagramInfo | undefined];
   /** A datagram was refused, or a network error arrived. The socket stays open. */
   error: [error: SystemError];
   /** After a `send` returned false: everything that waited is sent. */
   drain: [];
   close: [];
+}
+
+/**
+ * A datagram came, where it lies; see `receive`. `info` is the same object in every call, and tells
+ * of the datagram at hand.
+ */
+export type DatagramCallback<P, S> = (
+  buffer: Buffer,
+  offset: number,
+  length: number,
+  peer: P,
+  socket: S,
+  info: DatagramInfo,
+) => void;
+
+/** Of UDP and Unix sockets. */
+export interface DatagramOptions {
+  /** How many bytes may wait in a socket that the system finds full; 1 MiB if left out. */
+  maxQueuedBytes?: number;
+  /** Closes the socket when it is aborted. */
+  signal?: AbortSignal;
 }
 
 const MAX_QUEUED_BYTES = 1 << 20;
@@ -24,47 +56,96 @@ export abstract class DatagramSocket<P>
   extends Socket<DatagramEvents<P>>
   implements DatagramReader
 {
-  readonly #queue: DatagramQueue;
+  /** @internal */
+  protected readonly queue: DatagramQueue;
+  readonly #signal: AbortSignal | undefined;
+  #callback: DatagramCallback<P, this> | undefined;
+  #iterator: DatagramIterator<P> | undefined;
+  #paused = false;
   #dropped = false;
   /** Callbacks since `finish`; undefined before. */
   #finishing: number | undefined;
   #foundEmpty = false;
-  /** Received when nobody could be called. */
-  #held: [data: Buffer, peer: P][] = [];
+  /** Received when nobody could be called: nothing more is read before it is handed out. */
+  #held: Datagram<P>[] = [];
 
   /** @internal */
-  constructor(exchange: Exchange, fd: number, type: string, maxQueuedBytes: number | undefined) {
+  constructor(exchange: Exchange, fd: number, type: string, options: DatagramOptions) {
     super(exchange, fd, type);
-    this.#queue = new DatagramQueue(
+    this.queue = new DatagramQueue(
       fd,
-      maxQueuedBytes ?? MAX_QUEUED_BYTES,
-      () => this.#awaitRoom(),
-      (errno, peer) => this.#refused(errno, peer),
+      options.maxQueuedBytes ?? MAX_QUEUED_BYTES,
+      () => this.#settle(),
+      (errno, peer) => this.#failed(systemError(errno, 'sendmmsg', this.whereTo(peer))),
     );
+    this.#signal = options.signal;
+    if (options.signal !== undefined) heed(options.signal, this);
   }
 
   /** Bytes, and some for each datagram, that wait because the system finds the socket full. */
   get queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.queue.bytes;
+  }
+
+  /**
+   * In place of `'message'`, without a copy: `callback(buffer, offset, length, peer, socket, info)` is
+   * given datagrams in a slab that all sockets of the reactor share. They are good while it is
+   * called, and to be left as they are; what is to be kept has to be copied. Undefined ends it.
+   */
+  receive(callback: DatagramCallback<P, this> | undefined): this {
+    if (callback !== undefined) checkFunction('callback', callback);
+    this.#callback = callback;
+    return this;
+  }
+
+  /** Stops reading until `resume`; the system drops what it has no room for. */
+  pause(): this {
+    this.#paused = true;
+    this.#settle();
+    return this;
+  }
+
+  resume(): this {
+    this.#paused = false;
+    this.#settle();
+    return this;
+  }
+
+  isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /**
+   * The datagrams that come from now on; one loop at a time. While the loop is busy the socket is not
+   * read. Leaving the loop leaves the socket open; closing the socket ends the loop. An error that has
+   * no `'error'` listener, and the abortion of `signal`, are thrown in it.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Datagram<P>> {
+    this.assertOpen();
+    this.#iterator ??= new DatagramIterator<P>(
+      () => this.#settle(),
+      () => {
+        this.#iterator = undefined;
+        this.#settle();
+      },
+    );
+    return this.#iterator;
   }
 
   /** Sends what was queued, drops what the system does not take at once, and closes. Idempotent. */
   close(): void {
-    if (this.closed) return;
-    this.exchange.flushDatagrams();
-    this.closeDescriptor();
-    this.#queue.clear();
-    this.#held = [];
-    this.tell('close');
+    this.#close(true);
   }
 
   /**
    * Closes without losing a datagram that the system has for us: they are handed out, what the
    * listeners answer at once is sent, then it closes. Idempotent; keeps the process alive meanwhile.
+   * Ends a pause.
    */
   finish(): void {
     if (!this.listens || this.#finishing !== undefined) return;
     this.#finishing = 0;
+    this.resume();
     this.#finishSoon();
   }
 
@@ -74,73 +155,156 @@ export abstract class DatagramSocket<P>
 
   // For subclasses.
 
-  /** @internal The sender of the i-th record of the inbox, or the remote of a connected socket. */
-  protected abstract senderOf(i: number): P | undefined;
+  /** @internal The sender of a record of the inbox, or the remote of a connected socket. */
+  protected abstract senderOf(record: number): P | undefined;
 
   /** @internal Where a datagram went, for errors; undefined: where the socket is connected. */
-  protected abstract whereTo(peer: Uint8Array | undefined): object;
+  protected abstract whereTo(peer: Addressed | undefined): object;
+
+  /** @internal What to tell of the datagram in hand beside its bytes, if anything. */
+  protected infoOf(info: DatagramInfo): DatagramInfo | undefined {
+    if (!info.truncated) return undefined;
+    return { truncated: true, localAddress: undefined, interfaceIndex: 0 };
+  }
 
   /** @internal Sends `length` bytes, checked by now, or has them wait. */
-  protected post(data: string | Uint8Array, length: number, peer: Uint8Array | undefined): boolean {
-    const { exchange } = this;
-    if (this.#queue.full) {
-      if (!this.#queue.hasRoom(length)) {
+  protected post(
+    data: string | Uint8Array,
+    offset: number,
+    length: number,
+    peer: Addressed | undefined,
+    local?: Addressed,
+  ): boolean {
+    const { exchange, queue } = this;
+    if (queue.full) {
+      if (!queue.hasRoom(length)) {
         this.#dropped = true;
         return false;
       }
-      this.#queue.keep(typeof data === 'string' ? Buffer.from(data) : new Uint8Array(data), peer);
+      queue.keep(copyOf(data, offset, length), peer, local);
       return true;
     }
     exchange.schedule();
-    exchange.datagramOutbox.push(this.#queue, data, length, peer);
+    exchange.datagramOutbox.push(queue, data, offset, length, peer, local);
     return true;
   }
 
   /** @internal */
   abandon(): void {
-    if (this.closeDescriptor()) this.#queue.clear();
+    if (!this.closeDescriptor()) return;
+    this.#end(true);
+  }
+
+  /** @internal */
+  abort(reason: unknown): void {
+    if (this.closed) return;
+    this.#iterator?.fail(reason);
+    this.close();
+  }
+
+  #close(drops: boolean): void {
+    if (this.closed) return;
+    this.exchange.flushDatagrams();
+    this.closeDescriptor();
+    this.#end(drops);
+    this.tell('close');
+  }
+
+  #end(drops: boolean): void {
+    this.queue.clear();
+    this.#held = [];
+    this.#iterator?.end(drops);
+    this.#iterator = undefined;
+    if (this.#signal !== undefined) ignore(this.#signal, this);
   }
 
   // Readiness.
 
   /** @internal */
   found(events: number): void {
-    if ((events & Interest.writable) !== 0) this.#resume();
-    if ((events & Interest.readable) !== 0) this.exchange.datagramInbox.add(this);
+    if ((events & Interest.writable) !== 0) this.#sendOn();
+    if ((events & Interest.readable) === 0) return;
+    if (this.#reads) this.exchange.datagramInbox.add(this);
+    else this.#settle();
+  }
+
+  get #reads(): boolean {
+    return !this.#paused && this.#held.length === 0 && this.#iterator?.full !== true;
+  }
+
+  /** @internal Has the poller report what we can use now, and nothing else. */
+  protected settle(): void {
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (!this.listens) return;
+    if (!this.#paused && this.#held.length > 0) this.exchange.tell(this.context, this.#deliverHeld);
+    const readable = this.#reads ? Interest.readable : 0;
+    this.want(readable | (this.queue.full ? Interest.writable : 0));
   }
 
   /** @internal */
-  received(i: number): void {
+  received(record: number, offset: number, length: number): void {
     if (this.closed) return;
-    const inbox = this.exchange.datagramInbox;
-    const length = inbox.length(i);
+    // By a listener before us in this batch.
+    if (this.#paused) {
+      this.keep(record, offset, length);
+      return;
+    }
     if (length < 0) {
       this.#failed(systemError(length, 'recvmmsg', this.whereTo(undefined)));
       return;
     }
-    if (this.listenerCount('message') === 0) return;
-    const peer = this.senderOf(i);
-    if (peer !== undefined) this.announce('message', inbox.copy(i), peer);
+    const inbox = this.exchange.datagramInbox;
+    const callback = this.#callback;
+    if (callback !== undefined) {
+      const peer = this.senderOf(record);
+      if (peer !== undefined) callback(inbox.arena, offset, length, peer, this, inbox.info);
+      return;
+    }
+    if (this.#iterator === undefined && this.listenerCount('message') === 0) return;
+    const datagram = this.#copy(record, offset, length);
+    if (datagram === undefined) return;
+    if (this.#iterator !== undefined) this.#iterator.push(datagram);
+    else this.announce('message', datagram.data, datagram.peer, datagram.info);
   }
 
   /** @internal */
-  keep(i: number): void {
+  keep(record: number, offset: number, length: number): void {
     if (this.closed) return;
+    if (length < 0) {
+      this.#failed(systemError(length, 'recvmmsg', this.whereTo(undefined)));
+      return;
+    }
+    const datagram = this.#copy(record, offset, length);
+    if (datagram === undefined) return;
+    if (this.#held.push(datagram) === 1) this.#settle();
+  }
+
+  #copy(record: number, offset: number, length: number): Datagram<P> | undefined {
     const inbox = this.exchange.datagramInbox;
-    const peer = this.senderOf(i);
-    if (inbox.length(i) < 0) this.received(i);
-    else if (peer !== undefined) this.#held.push([inbox.copy(i), peer]);
-    if (this.#held.length === 1) this.exchange.tell(this.context, this.#deliverHeld);
+    const peer = this.senderOf(record);
+    if (peer === undefined) return undefined;
+    return { data: inbox.copy(offset, length), peer, info: this.infoOf(inbox.info) };
+  }
+
+  #handOut(datagram: Datagram<P>): void {
+    if (this.#callback !== undefined) {
+      const { data, peer, info } = datagram;
+      this.#callback(data, 0, data.length, peer, this, info ?? NOTHING_KNOWN);
+    } else if (this.#iterator !== undefined) this.#iterator.push(datagram);
+    else this.announce('message', datagram.data, datagram.peer, datagram.info);
   }
 
   readonly #deliverHeld = (): void => {
     this.exchange.drive(() => {
-      const held = this.closed ? undefined : this.#held.shift();
+      const held = this.closed || this.#paused ? undefined : this.#held.shift();
       if (held === undefined) return false;
-      this.announce('message', ...held);
+      this.#handOut(held);
       return true;
     });
-    if (this.#held.length > 0) this.exchange.tell(this.context, this.#deliverHeld);
+    this.#settle();
   };
 
   // The end.
@@ -156,28 +320,24 @@ export abstract class DatagramSocket<P>
   #finish(): void {
     this.exchange.flushDatagrams();
     // A full socket goes on when it has room.
-    if (!this.listens || this.#queue.full) return;
+    if (!this.listens || this.queue.full) return;
     // Else a flood would keep it for ever.
     if (this.#finishing === OPEN_ROUNDS) native.stopInput(this.fd);
     this.#finishing = (this.#finishing ?? 0) + 1;
     const inbox = this.exchange.datagramInbox;
     inbox.add(this);
     const empty = inbox.deliver() === 0 && this.#held.length === 0;
-    if (empty && this.#foundEmpty) this.close();
+    if (empty && this.#foundEmpty) this.#close(false);
     else this.#finishSoon();
     this.#foundEmpty = empty;
   }
 
   // Sending.
 
-  #awaitRoom(): void {
-    if (this.listens) this.want(Interest.readable | Interest.writable);
-  }
-
-  #resume(): void {
-    this.#queue.resume(this.exchange.datagramOutbox);
-    if (this.#queue.full) return;
-    this.want(Interest.readable);
+  #sendOn(): void {
+    this.queue.resume(this.exchange.datagramOutbox);
+    if (this.queue.full) return;
+    this.#settle();
     if (this.#finishing !== undefined) this.#finishSoon();
     if (!this.#dropped) return;
     this.#dropped = false;
@@ -186,13 +346,17 @@ export abstract class DatagramSocket<P>
     });
   }
 
-  #refused(errno: number, peer: Uint8Array | undefined): void {
-    this.#failed(systemError(errno, 'sendmmsg', this.whereTo(peer)));
-  }
-
   #failed(error: SystemError): void {
     this.exchange.tell(this.context, () => {
-      if (!this.closed) this.announce('error', error);
+      if (this.closed) return;
+      if (this.#iterator !== undefined && !this.hears('error')) this.#iterator.fail(error);
+      else this.announce('error', error);
     });
   }
 }
+
+const NOTHING_KNOWN: DatagramInfo = {
+  truncated: false,
+  localAddress: undefined,
+  interfaceIndex: 0,
+};

@@ -3,7 +3,7 @@
 // Both are kept together, so that answering a peer needs no parsing, and a peer that comes again
 // needs no formatting: the conversions cost more than a system call's share of a batch does.
 import { invalidType, invalidValue } from '@pollux/core';
-import { native, SLOT_LENGTH_WORD, SLOT_SIZE } from './native.js';
+import { native, SLOT_SIZE } from './native.js';
 import { checkPort } from './validate.js';
 
 /** An IP address and a port. */
@@ -14,8 +14,32 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** An endpoint that knows its slot: the form in which the system takes and gives it. */
-export class EncodedEndpoint implements Endpoint {
+/** What knows its slot: the form in which the system takes and gives an address. */
+export class Addressed {
+  readonly #slot: Uint8Array;
+  #place = -1;
+
+  constructor(slot: Uint8Array) {
+    this.#slot = slot;
+  }
+
+  /** Not a property: who prints an endpoint wants to see an address. */
+  static slotOf(addressed: Addressed): Uint8Array {
+    return addressed.#slot;
+  }
+
+  /** Where a table (endpoint-table.ts) may have it; the table knows whether that is still so. */
+  static placeOf(addressed: Addressed): number {
+    return addressed.#place;
+  }
+
+  static setPlace(addressed: Addressed, place: number): void {
+    addressed.#place = place;
+  }
+}
+
+/** An endpoint that knows its slot. */
+export class EncodedEndpoint extends Addressed implements Endpoint {
   static {
     // As it is printed.
     Object.defineProperty(EncodedEndpoint, 'name', { value: 'Endpoint' });
@@ -24,28 +48,23 @@ export class EncodedEndpoint implements Endpoint {
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6';
   readonly port: number;
-  readonly #slot: Uint8Array;
+  readonly #ip = true;
 
   constructor(address: string, family: number, port: number, slot: Uint8Array) {
+    super(slot);
     this.address = address;
     this.family = family === 6 ? 'IPv6' : 'IPv4';
     this.port = port;
-    this.#slot = slot;
     Object.freeze(this);
   }
 
   /** Whether it is one of these, not merely like one. */
   static is(endpoint: object): endpoint is EncodedEndpoint {
-    return #slot in endpoint;
-  }
-
-  /** Not a property: who prints an endpoint wants to see an address. */
-  static slotOf(endpoint: EncodedEndpoint): Uint8Array {
-    return endpoint.#slot;
+    return #ip in endpoint;
   }
 
   /** `'127.0.0.1:80'`, `'[::1]:80'`. */
-  toString(): string {
+  override toString(): string {
     return this.family === 'IPv6'
       ? `[${this.address}]:${this.port}`
       : `${this.address}:${this.port}`;
@@ -105,45 +124,4 @@ export function checkFamily(name: string, endpoint: Endpoint, family: 'IPv4' | '
   if (endpoint.family === family) return;
   const hint = family === 'IPv6' ? ' (an IPv4 one is written ::ffff:192.0.2.1)' : '';
   throw invalidValue(name, `an ${family} address${hint}`, endpoint.address);
-}
-
-const CACHE_SIZE = 1024; // a power of two
-
-/**
- * The endpoints of the slots that a receive fills, made once for each peer. Direct-mapped: of two
- * peers that share a place, the later one takes it. So it is bounded, and there is nothing to evict.
- */
-export class EndpointCache {
-  readonly #slots: Uint8Array;
-  readonly #words: Int32Array;
-  readonly #cached: ({ words: Int32Array; endpoint: EncodedEndpoint } | undefined)[] = [];
-
-  constructor(slots: Uint8Array) {
-    this.#slots = slots;
-    this.#words = new Int32Array(slots.buffer, slots.byteOffset, slots.length / 4);
-    for (let i = 0; i < CACHE_SIZE; i++) this.#cached.push(undefined);
-  }
-
-  /** The endpoint in a slot; undefined if it holds no IP address. */
-  get(slot: number): EncodedEndpoint | undefined {
-    const words = this.#words;
-    const first = (slot * SLOT_SIZE) / 4;
-    const count = ((words[first + SLOT_LENGTH_WORD] as number) + 3) >> 2;
-    let hash = 0;
-    for (let i = 0; i < count; i++) {
-      hash = Math.imul(hash ^ (words[first + i] as number), 0x9e37_79b1);
-      hash ^= hash >>> 15;
-    }
-    const place = hash & (CACHE_SIZE - 1);
-    const cached = this.#cached[place];
-    if (cached !== undefined && cached.words.length === count) {
-      let i = 0;
-      while (i < count && cached.words[i] === words[first + i]) i++;
-      if (i === count) return cached.endpoint;
-    }
-    const endpoint = decodeSlot(this.#slots, slot * SLOT_SIZE);
-    if (endpoint === undefined) return undefined;
-    this.#cached[place] = { words: words.slice(first, first + count), endpoint };
-    return endpoint;
-  }
 }

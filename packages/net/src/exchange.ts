@@ -81,7 +81,7 @@ export class Exchange {
   // Slabs are large: those who have no use for one do not get it.
 
   get datagramInbox(): DatagramInbox {
-    this.#datagramInbox ??= new DatagramInbox(this);
+    this.#datagramInbox ??= new DatagramInbox(this, this.datagramOutbox);
     return this.#datagramInbox;
   }
 

@@ -1,5 +1,8 @@
 // @pollux/net: UDP and TCP sockets on a reactor.
 export { type CreateConnectionOptions, createConnection } from './create-connection.js';
+export type { DatagramInfo } from './datagram-inbox.js';
+export type { Datagram } from './datagram-iterator.js';
+export type { DatagramCallback, DatagramOptions } from './datagram-socket.js';
 export {
   type DuplexSource,
   SocketDuplex,

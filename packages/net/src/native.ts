@@ -29,6 +29,7 @@ interface Native {
     slotSize: number,
     records: Int32Array,
     peers: Uint8Array,
+    locals: Uint8Array,
   ): number;
   send(
     jobs: Int32Array,
@@ -82,6 +83,7 @@ export const SocketOption = {
 
 // Results that are not failures, or not always.
 export const EINVAL: number = -constants.errno.EINVAL;
+export const EIO: number = -constants.errno.EIO;
 export const EMFILE: number = -constants.errno.EMFILE;
 export const EAGAIN: number = -constants.errno.EAGAIN;
 export const EINPROGRESS: number = -constants.errno.EINPROGRESS;

@@ -1,6 +1,7 @@
 // A UDP socket on a reactor.
 import { Interest, invalidType, outOfRange, type Reactor } from '@pollux/core';
-import { type DatagramEvents, DatagramSocket } from './datagram-socket.js';
+import { checkSignal } from './abort.js';
+import { type DatagramEvents, type DatagramOptions, DatagramSocket } from './datagram-socket.js';
 import {
   localEndpoint,
   type OptionSetting,
@@ -9,8 +10,8 @@ import {
   useEndpoint,
 } from './descriptor.js';
 import {
+  type Addressed,
   checkFamily,
-  decodeSlot,
   EncodedEndpoint,
   type Endpoint,
   encodeEndpoint,
@@ -25,9 +26,10 @@ import {
   checkOptions,
   checkPort,
   checkReactor,
+  checkSlice,
 } from './validate.js';
 
-export interface UdpOptions {
+export interface UdpOptions extends DatagramOptions {
   /** The local address: `'0.0.0.0'` (every IPv4 address) if left out. No names, no resolving. */
   address?: string;
   /** The local port; 0, the default, lets the system choose. */
@@ -44,8 +46,6 @@ export interface UdpOptions {
   receiveBufferSize?: number;
   /** SO_SNDBUF. */
   sendBufferSize?: number;
-  /** How many bytes may wait in a socket that the system finds full; 1 MiB if left out. */
-  maxQueuedBytes?: number;
 }
 
 export interface UdpConnectOptions extends Omit<UdpOptions, 'address' | 'port'> {
@@ -66,6 +66,7 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
   /** The remote endpoint of a connected socket. */
   readonly remote: Endpoint | undefined;
   readonly #family: 'IPv4' | 'IPv6';
+  readonly #maxPayload: number;
   #local: Endpoint | undefined;
 
   /**
@@ -121,6 +122,7 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
       if (options[name] === undefined) continue;
       checkInteger(`options.${name}`, options[name], 0, MAX_BUFFER_SIZE);
     }
+    checkSignal(options.signal);
     const settings: OptionSetting[] = [
       [SocketOption.reuseAddress, options.reuseAddress],
       [SocketOption.reusePort, options.reusePort],
@@ -132,7 +134,7 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
     const fd = openSocket(family, DATAGRAM, settings);
     return orClose(fd, () => {
       const remote = attach(fd);
-      return new UdpSocket(reactor, fd, family, remote, options.maxQueuedBytes);
+      return new UdpSocket(reactor, fd, family, remote, options);
     });
   }
 
@@ -141,11 +143,12 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
     fd: number,
     family: 'IPv4' | 'IPv6',
     remote: EncodedEndpoint | undefined,
-    maxQueuedBytes: number | undefined,
+    options: DatagramOptions,
   ) {
-    super(Exchange.of(reactor), fd, 'POLLUXUDP', maxQueuedBytes);
+    super(Exchange.of(reactor), fd, 'POLLUXUDP', options);
     this.remote = remote;
     this.#family = family;
+    this.#maxPayload = MAX_PAYLOAD[family];
     this.want(Interest.readable);
   }
 
@@ -175,37 +178,63 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
   ): boolean {
     this.assertOpen();
     const length = checkData('data', data);
-    if (length > MAX_PAYLOAD[this.#family]) {
-      throw outOfRange('data', `at most ${MAX_PAYLOAD[this.#family]} bytes`, length);
-    }
-    const peer = this.#slotFor(to, address);
-    return this.post(data, length, peer);
+    if (length > this.#maxPayload) this.#tooLong('data', length);
+    const peer = typeof to === 'number' ? this.#peerAt(to, address) : this.#peerOf(to);
+    return this.post(data, 0, length, peer);
+  }
+
+  /**
+   * Sends part of a buffer, also of what a `receive` callback was given: that is sent from where it
+   * lies. Otherwise as `send`. `offset` and `length` in bytes.
+   */
+  sendSlice(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    peer?: Pick<Endpoint, 'address' | 'port'>,
+  ): boolean {
+    this.assertOpen();
+    checkSlice(buffer, offset, length);
+    if (length > this.#maxPayload) this.#tooLong('length', length);
+    return this.post(buffer, offset, length, this.#peerOf(peer));
   }
 
   /** @internal */
-  protected override senderOf(i: number): Endpoint | undefined {
-    return this.exchange.datagramInbox.peer(i) ?? this.remote;
+  protected override senderOf(record: number): Endpoint | undefined {
+    const peer = this.exchange.datagramInbox.peer(record);
+    return peer instanceof EncodedEndpoint ? peer : this.remote;
   }
 
   /** @internal */
-  protected override whereTo(peer: Uint8Array | undefined): { address?: string; port?: number } {
-    const endpoint = peer === undefined ? this.remote : decodeSlot(peer, 0);
+  protected override whereTo(peer: Addressed | undefined): { address?: string; port?: number } {
+    const endpoint = peer instanceof EncodedEndpoint ? peer : this.remote;
     return endpoint === undefined ? {} : { address: endpoint.address, port: endpoint.port };
   }
 
-  #slotFor(to: unknown, address: unknown): Uint8Array | undefined {
-    if (to === undefined) {
-      if (this.remote !== undefined) return undefined;
+  #tooLong(name: string, length: number): never {
+    throw outOfRange(name, `at most ${this.#maxPayload} bytes`, length);
+  }
+
+  /** Undefined: where the socket is connected. */
+  #peerOf(to: unknown): EncodedEndpoint | undefined {
+    if (this.remote !== undefined || to === undefined) return this.#noPeer(to);
+    const peer = toEncoded('peer', to);
+    if (peer.family !== this.#family) checkFamily('peer.address', peer, this.#family);
+    return peer;
+  }
+
+  #peerAt(port: number, address: unknown): EncodedEndpoint | undefined {
+    if (this.remote !== undefined) return this.#noPeer(port);
+    checkPort('port', port, 1);
+    const peer = encodeEndpoint('address', address, port);
+    checkFamily('address', peer, this.#family);
+    return peer;
+  }
+
+  #noPeer(to: unknown): undefined {
+    if (this.remote === undefined) {
       throw invalidType('peer', 'given, for the socket is not connected', to);
     }
-    if (this.remote !== undefined) {
-      throw invalidType('peer', 'left out, for the socket is connected', to);
-    }
-    if (typeof to === 'number') checkPort('port', to, 1);
-    const peer =
-      typeof to === 'number' ? encodeEndpoint('address', address, to) : toEncoded('peer', to);
-    const name = typeof to === 'number' ? 'address' : 'peer.address';
-    checkFamily(name, peer, this.#family);
-    return EncodedEndpoint.slotOf(peer);
+    if (to !== undefined) throw invalidType('peer', 'left out, for the socket is connected', to);
   }
 }

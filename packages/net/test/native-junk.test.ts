@@ -52,7 +52,7 @@ test('junk as every argument of every export', async () => {
         if (!Number.isInteger(result)) throw new Error(name + ' returned ' + String(result));
         calls++;
       }
-      for (const each of junk) addon[name](each, each, each, each, each, each, each);
+      for (const each of junk) addon[name](each, each, each, each, each, each, each, each);
       addon[name].call(null);
       new addon[name]();
     }
@@ -89,20 +89,21 @@ test('plausible calls with one thing wrong', async () => {
     // Arrays too short for the count.
     const fds = Int32Array.of(fd);
     const words = new Int32Array(8);
-    equal(addon.receive(fds, 2, 1, slots, 16, words, slots), EINVAL);
-    equal(addon.receive(fds, -1, 1, slots, 16, words, slots), EINVAL);
-    equal(addon.receive(fds, 1, 0, slots, 16, words, slots), EINVAL);
-    equal(addon.receive(fds, 1, 1, slots, 0, words, slots), EINVAL);
-    equal(addon.receive(fds, 1, 9, slots, 300, words, slots), 0);
-    equal(addon.receive(fds, 1, 9, detached(), 16, words, slots), 0);
-    equal(addon.receive(fds, 1, 9, slots, 16, words, detached()), 0);
+    equal(addon.receive(fds, 2, 1, slots, 16, words, slots, slots), EINVAL);
+    equal(addon.receive(fds, -1, 1, slots, 16, words, slots, slots), EINVAL);
+    equal(addon.receive(fds, 1, 0, slots, 16, words, slots, slots), EINVAL);
+    equal(addon.receive(fds, 1, 1, slots, 0, words, slots, slots), EINVAL);
+    equal(addon.receive(fds, 1, 9, slots, 300, words, slots, slots), 0);
+    equal(addon.receive(fds, 1, 9, detached(), 16, words, slots, slots), 0);
+    equal(addon.receive(fds, 1, 9, slots, 16, words, detached(), slots), 0);
+    equal(addon.receive(fds, 1, 9, slots, 16, words, slots, detached()), 0);
     equal(addon.accept(fds, 2, 1, words, slots), EINVAL);
     equal(addon.read(fds, 2, 9, slots, words), EINVAL);
     equal(addon.read(fds, 1, 9, slots, new Int32Array(1)), EINVAL);
     equal(addon.write(words, 3, [slots], new Int32Array(3)), EINVAL);
     equal(addon.write(words, 2, [slots], new Int32Array(1)), EINVAL);
-    equal(addon.send(words, 3, slots, slots, new Int32Array(3)), EINVAL);
-    equal(addon.send(words, 2, slots, slots, new Int32Array(1)), EINVAL);
+    equal(addon.send(words, 2, slots, slots, new Int32Array(3)), EINVAL);
+    equal(addon.send(new Int32Array(12), 2, slots, slots, new Int32Array(1)), EINVAL);
 
     // A slab that is full, and one that was taken away: nothing now, not the end of the stream.
     equal(addon.read(Int32Array.of(tcp), 1, 9, detached(), words), 1);
@@ -111,17 +112,21 @@ test('plausible calls with one thing wrong', async () => {
     // Jobs: each fault is that job's own.
     equal(addon.localAddress(fd, slots, 0), 0);
     const jobs = Int32Array.of(
-      fd, 0, 4, 0,    fd, -1, 4, 0,   fd, 0, 257, 0,   fd, 250, 7, 0,   fd, 2147483647, 2147483647, 0,
-      fd, 0, 4, 2,    fd, 0, 4, -2,   fd, 0, 4, 1,     99999, 0, 4, 0,  fd, 0, 0, 0,
+      fd, 0, 4, 0, 0, -1,    fd, -1, 4, 0, 0, -1,   fd, 0, 257, 0, 0, -1,   fd, 250, 7, 0, 0, -1,
+      fd, 2147483647, 2147483647, 0, 0, -1,         fd, 0, 4, 2, 0, -1,     fd, 0, 4, -2, 0, -1,
+      fd, 0, 4, 1, 0, -1,    99999, 0, 4, 0, 0, -1, fd, 0, 4, 0, 0, 2,      fd, 0, 4, 0, 0, -2,
+      fd, 0, 4, 0, 0, 1,     fd, 0, 0, 0, -1, -1,
     );
-    const results = new Int32Array(10);
-    equal(addon.send(jobs, 10, slots, slots, results), 10);
-    assert.deepStrictEqual([...results], [4, -22, -22, -22, -22, -22, -22, -22, -9, 0]);
+    const results = new Int32Array(13);
+    equal(addon.send(jobs, 13, slots, slots, results), 13);
+    assert.deepStrictEqual(
+      [...results], [4, -22, -22, -22, -22, -22, -22, -22, -9, -22, -22, -22, 0]);
 
     // Datagrams that do not fit are cut, and said to be.
-    const records = new Int32Array(40);
-    equal(addon.receive(fds, 1, 9, slots.subarray(0, 16), 2, records, new Uint8Array(2048)), 2);
-    assert.deepStrictEqual([...records.subarray(0, 8)], [0, 0, 2, 1, 0, 2, 0, 0]);
+    const records = new Int32Array(60);
+    const room = new Uint8Array(2048);
+    equal(addon.receive(fds, 1, 9, slots.subarray(0, 16), 2, records, room, room.slice()), 2);
+    assert.deepStrictEqual([...records.subarray(0, 12)], [0, 0, 2, 1, 0, 0, 0, 2, 0, 0, 0, 0]);
 
     // Segments: chunks that are no chunks, offsets that are none.
     const segments = (...rest) => Int32Array.of(tcp, ...rest);
