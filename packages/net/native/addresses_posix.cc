@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/un.h>
 
 #include "net.h"
+#include "unix.h"
 
 namespace pollux::net {
 namespace {
@@ -114,6 +116,44 @@ int FormatAddress(OwnedFds*, Bytes slots, int offset, Bytes text, Words out) {
   const size_t size = strlen(formatted);
   if (size > text.size) return -ENOSPC;
   memcpy(text.data, formatted, size);
+  return static_cast<int>(size);
+}
+
+int EncodePath(OwnedFds*, Bytes path, Bytes slots, int offset) {
+  uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr) return -EINVAL;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const bool named = path.size > 0;
+  const bool abstract = named && path.data[0] == '\0';
+#ifndef __linux__  // no header tells: it is the meaning of an address, not the form
+  if (abstract || !named) return -EOPNOTSUPP;
+#endif
+  // A path ends with a NUL, though Linux would do without; an abstract name is as long as it is.
+  const size_t terminator = named && !abstract ? 1 : 0;
+  if (path.size + terminator > sizeof address.sun_path) return -ENAMETOOLONG;
+  if (!abstract && named && memchr(path.data, '\0', path.size) != nullptr) return -EINVAL;
+  if (named) memcpy(address.sun_path, path.data, path.size);
+  memset(slot, 0, kSlotSize);
+  memcpy(slot, &address, sizeof address);
+  SetSlotLength(slot,
+                static_cast<uint32_t>(offsetof(sockaddr_un, sun_path) + path.size + terminator));
+  return kFamilyUnix;
+}
+
+int DecodePath(OwnedFds*, Bytes slots, int offset, Bytes path) {
+  const uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr) return -EINVAL;
+  const uint32_t length = SlotLength(slot);
+  sockaddr_un address{};
+  memcpy(&address, slot, length < sizeof address ? length : sizeof address);
+  if (length < offsetof(sockaddr_un, sun_path)) return length == 0 ? 0 : -EAFNOSUPPORT;
+  if (address.sun_family != AF_UNIX) return -EAFNOSUPPORT;
+  size_t size = length - offsetof(sockaddr_un, sun_path);
+  if (size > sizeof address.sun_path) size = sizeof address.sun_path;
+  if (size > 0 && address.sun_path[0] != '\0') size = strnlen(address.sun_path, size);
+  if (size > path.size) return -ENOSPC;
+  if (size > 0) memcpy(path.data, address.sun_path, size);
   return static_cast<int>(size);
 }
 

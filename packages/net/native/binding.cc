@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "net.h"
+#include "unix.h"
 
 namespace pollux::net {
 namespace {
@@ -160,6 +161,17 @@ constexpr Export kExports[] = {
     {"accept", Verb<Accept>::Call},
     {"read", Verb<Read>::Call},
     {"write", Verb<Write>::Call},
+    {"encodePath", Verb<EncodePath>::Call},
+    {"decodePath", Verb<DecodePath>::Call},
+    {"unixPair", Verb<UnixPair>::Call},
+    {"adoptUnix", Verb<AdoptUnix>::Call},
+    {"stopListening", Verb<StopListening>::Call},
+    {"peerCredentials", Verb<PeerCredentials>::Call},
+    {"duplicateFds", Verb<DuplicateFds>::Call},
+    {"releaseFd", Verb<ReleaseFd>::Call},
+    {"sendFds", Verb<SendFds>::Call},
+    {"readFds", Verb<ReadFds>::Call},
+    {"receiveFds", Verb<ReceiveFds>::Call},
 };
 
 // The environment ends; its functions are called no more.

@@ -49,6 +49,7 @@ constexpr size_t kSlotRoom = 112;  // for the sockaddr: sockaddr_un takes 110 by
 constexpr size_t kSlotLengthAt = kSlotSize - 4;
 // What JavaScript calls the families, whose real numbers differ between systems.
 constexpr int kFamilyNone = 0;
+constexpr int kFamilyUnix = 1;
 constexpr int kFamilyIpv4 = 4;
 constexpr int kFamilyIpv6 = 6;
 
@@ -69,7 +70,7 @@ int FormatAddress(OwnedFds* owned, Bytes slots, int offset, Bytes text, Words ou
 constexpr int kStream = 1;
 constexpr int kDatagram = 2;
 
-// Makes a socket of a family (4, 6) and type, and returns its descriptor.
+// Makes a socket of a family (1, 4, 6) and type, and returns its descriptor.
 int Open(OwnedFds* owned, int family, int type);
 int Bind(OwnedFds* owned, int fd, Bytes slots, int offset);
 int Listen(OwnedFds* owned, int fd, int backlog);

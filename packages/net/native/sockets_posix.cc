@@ -69,10 +69,13 @@ constexpr Option kOptions[] = {
 }  // namespace
 
 int Open(OwnedFds* owned, int family, int type) {
-  if (family != kFamilyIpv4 && family != kFamilyIpv6) return -EINVAL;
+  const int domain = family == kFamilyIpv4   ? AF_INET
+                     : family == kFamilyIpv6 ? AF_INET6
+                     : family == kFamilyUnix ? AF_UNIX
+                                             : -1;
+  if (domain < 0) return -EINVAL;
   if (type != kStream && type != kDatagram) return -EINVAL;
-  const int fd = OpenSocket(family == kFamilyIpv6 ? AF_INET6 : AF_INET,
-                            type == kStream ? SOCK_STREAM : SOCK_DGRAM);
+  const int fd = OpenSocket(domain, type == kStream ? SOCK_STREAM : SOCK_DGRAM);
   if (fd < 0) return fd;
   if (!owned->Add(fd)) {
     close(fd);

@@ -17,6 +17,7 @@ import { DatagramInbox } from './datagram-inbox.js';
 import { DatagramOutbox } from './datagram-outbox.js';
 import { StreamInbox } from './stream-inbox.js';
 import { StreamOutbox } from './stream-outbox.js';
+import { UnixStreamInbox } from './unix-stream-inbox.js';
 
 /** A socket as the exchange sees it. */
 export interface Member {
@@ -45,6 +46,7 @@ export class Exchange {
   readonly streamOutbox: StreamOutbox;
   readonly streamInbox: StreamInbox;
   readonly #batch: Batch;
+  #unixStreamInbox: UnixStreamInbox | undefined;
   #datagramInbox: DatagramInbox | undefined;
   #datagramOutbox: DatagramOutbox | undefined;
   readonly #members: (Member | undefined)[] = [];
@@ -79,6 +81,12 @@ export class Exchange {
   }
 
   // Slabs are large: those who have no use for one do not get it.
+
+  /** Of streams that take descriptors. */
+  get unixStreamInbox(): UnixStreamInbox {
+    this.#unixStreamInbox ??= new UnixStreamInbox(this, this.streamOutbox.arena);
+    return this.#unixStreamInbox;
+  }
 
   get datagramInbox(): DatagramInbox {
     this.#datagramInbox ??= new DatagramInbox(this, this.datagramOutbox);
@@ -148,6 +156,7 @@ export class Exchange {
         if (events !== 0) this.#members[records[2 * i] as number]?.found(events);
       }
       this.streamInbox.deliver();
+      this.#unixStreamInbox?.deliver();
       this.#datagramInbox?.deliver();
       this.#serve();
     });

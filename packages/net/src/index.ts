@@ -10,6 +10,7 @@ export {
   toDuplex,
 } from './duplex.js';
 export type { Endpoint } from './endpoint.js';
+export { type Descriptor, OwnedFd } from './owned-fd.js';
 export type { ReceiveCallback, TcpStreamOptions } from './stream-options.js';
 export {
   TcpListener,
@@ -23,3 +24,11 @@ export {
   UdpSocket,
   type UdpSocketEvents,
 } from './udp-socket.js';
+export type { UnixAddress } from './unix-address.js';
+export { UnixListener, type UnixListenerEvents, type UnixListenOptions } from './unix-listener.js';
+export {
+  type PeerCredentials,
+  type UnixConnectOptions,
+  UnixStream,
+  type UnixStreamEvents,
+} from './unix-stream.js';

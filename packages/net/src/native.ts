@@ -54,6 +54,45 @@ interface Native {
     chunks: Uint8Array[],
     results: Int32Array,
   ): number;
+
+  // Unix sockets and descriptors that are passed: native/unix.h.
+  encodePath(path: Uint8Array, slots: Uint8Array, offset: number): number;
+  decodePath(slots: Uint8Array, offset: number, path: Uint8Array): number;
+  unixPair(type: number, out: Int32Array): number;
+  adoptUnix(fd: number, type: number, listens: number): number;
+  stopListening(fd: number): number;
+  peerCredentials(fd: number, out: Int32Array): number;
+  duplicateFds(fds: Int32Array, count: number, out: Int32Array): number;
+  releaseFd(fd: number): number;
+  sendFds(
+    fd: number,
+    data: Uint8Array,
+    offset: number,
+    length: number,
+    fds: Int32Array,
+    count: number,
+    peer: Uint8Array,
+  ): number;
+  readFds(
+    fds: Int32Array,
+    count: number,
+    most: number,
+    slab: Uint8Array,
+    results: Int32Array,
+    passed: Int32Array,
+    arrived: Int32Array,
+  ): number;
+  receiveFds(
+    fds: Int32Array,
+    count: number,
+    perFd: number,
+    slab: Uint8Array,
+    slotSize: number,
+    records: Int32Array,
+    peers: Uint8Array,
+    passed: Int32Array,
+    arrived: Int32Array,
+  ): number;
 }
 
 const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native;
@@ -66,6 +105,12 @@ export const SLOT_SIZE = 128;
 export const SLOT_LENGTH_WORD: number = SLOT_SIZE / 4 - 1;
 /** Chunks that one `write` takes. */
 export const MAX_CHUNKS = 256;
+
+/** What `open` calls the family of Unix sockets. */
+export const UNIX = 1;
+/** Descriptors of one message, and what is added to their number if some were lost. */
+export const MAX_FDS = 253;
+export const FDS_LOST = 65_536;
 
 export const STREAM = 1;
 export const DATAGRAM = 2;
@@ -88,4 +133,8 @@ export const EMFILE: number = -constants.errno.EMFILE;
 export const EAGAIN: number = -constants.errno.EAGAIN;
 export const EINPROGRESS: number = -constants.errno.EINPROGRESS;
 export const ENOTCONN: number = -constants.errno.ENOTCONN;
+export const ECONNREFUSED: number = -constants.errno.ECONNREFUSED;
+export const ENOBUFS: number = -constants.errno.ENOBUFS;
+export const ENAMETOOLONG: number = -constants.errno.ENAMETOOLONG;
+export const EOPNOTSUPP: number = -constants.errno.EOPNOTSUPP;
 export const ETIMEDOUT: number = -constants.errno.ETIMEDOUT;

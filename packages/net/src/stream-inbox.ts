@@ -20,9 +20,9 @@ export interface StreamReader {
 }
 
 /** Most bytes of one read. A stream that has more is read again after all others. */
-const READ_SIZE = 65_536;
+export const READ_SIZE = 65_536;
 /** Streams of one native call, and so those whose answers go out together: clients wait for few others. */
-const READERS = 32;
+export const READERS = 32;
 /** What a misuse of the slab finds, if POLLUX_POISON is set: bytes that are nobody's. */
 export const POISON = 0xdb;
 export const poisons: boolean = Boolean(process.env.POLLUX_POISON);
@@ -33,7 +33,8 @@ export class StreamInbox {
   readonly #slab: Buffer;
   readonly #fds = new Int32Array(READERS);
   readonly #results = new Int32Array(2 * READERS);
-  readonly #readers: StreamReader[] = [];
+  /** @internal */
+  protected readonly readers: StreamReader[] = [];
   /** The first of those that were read together, how many they are, and who is next. */
   #first = 0;
   #count = 0;
@@ -49,12 +50,12 @@ export class StreamInbox {
 
   /** A stream is readable. */
   add(reader: StreamReader): void {
-    this.#readers.push(reader);
+    this.readers.push(reader);
   }
 
   /** Reads all that were added, and hands out what came. */
   deliver(): void {
-    const readers = this.#readers;
+    const { readers } = this;
     const exchange = this.#exchange;
     if (readers.length === 0) return;
     let first = 0;
@@ -74,20 +75,31 @@ export class StreamInbox {
 
   /** Reads from one stream on, as many as there is room for. */
   #read(first: number): void {
-    const asked = Math.min(this.#readers.length - first, READERS);
+    const asked = Math.min(this.readers.length - first, READERS);
     for (let i = 0; i < asked; i++) {
-      this.#fds[i] = (this.#readers[first + i] as StreamReader).fd;
+      this.#fds[i] = (this.readers[first + i] as StreamReader).fd;
     }
-    this.#count = native.read(this.#fds, asked, READ_SIZE, this.#slab, this.#results);
+    this.#count = this.fill(first, this.#fds, asked, this.#slab, this.#results);
     this.#first = first;
     this.#next = 0;
+  }
+
+  /** @internal As `native.read`, which it is; the first is that of `readers[first]`. */
+  protected fill(
+    _first: number,
+    fds: Int32Array,
+    asked: number,
+    slab: Uint8Array,
+    results: Int32Array,
+  ): number {
+    return native.read(fds, asked, READ_SIZE, slab, results);
   }
 
   readonly #deliverNext = (): boolean => {
     const at = this.#next;
     if (at >= this.#count) return false;
     this.#next = at + 1;
-    const reader = this.#readers[this.#first + at] as StreamReader;
+    const reader = this.readers[this.#first + at] as StreamReader;
     const offset = this.#results[2 * at] as number;
     const length = this.#results[2 * at + 1] as number;
     reader.context.runInAsyncScope(reader.received, reader, offset, length);
@@ -96,7 +108,7 @@ export class StreamInbox {
 
   #keepNext(): void {
     const at = this.#next++;
-    const reader = this.#readers[this.#first + at] as StreamReader;
+    const reader = this.readers[this.#first + at] as StreamReader;
     reader.keep(this.#results[2 * at] as number, this.#results[2 * at + 1] as number);
   }
 }

@@ -49,7 +49,7 @@ export interface StreamEvents {
 }
 
 /** Checks the options that streams made in any way share. */
-function checkStreamOptions(options: StreamOptions): void {
+export function checkStreamOptions(options: StreamOptions): void {
   checkOptions('options', options);
   checkBoolean('options.allowHalfOpen', options.allowHalfOpen);
   if (options.highWaterMark !== undefined) {

@@ -17,6 +17,8 @@ export interface StreamWriter {
   wrote(result: number, offered: number): void;
   /** A buffer of the queue was transferred to another thread. */
   spoiled(): void;
+  /** The queue's barrier is 0: writes what no gathered write can. False: not now, or never. */
+  pass(): boolean;
 }
 
 /** Bytes that streams are read into in one go, and bytes that may be queued for one flush. */
@@ -94,6 +96,7 @@ export class StreamOutbox {
     while (next < pending.length && this.#count < MAX_CHUNKS) {
       const writer = pending[next++] as StreamWriter;
       writer.pending = false;
+      if (!this.#passBarrier(writer)) continue;
       const offered = writer.fd < 0 ? 0 : this.#offer(writer);
       if (offered === 0) continue;
       this.#offers[writers.length] = offered;
@@ -103,6 +106,15 @@ export class StreamOutbox {
     writers.length = 0;
     if (this.#chunks.length > 0) this.#chunks = [];
     return next;
+  }
+
+  #passBarrier(writer: StreamWriter): boolean {
+    while (writer.fd >= 0 && writer.queue.barrier === 0) {
+      if (writer.pass()) continue;
+      writer.queue.rescue(this.arena);
+      return false;
+    }
+    return true;
   }
 
   #write(): void {
@@ -129,6 +141,7 @@ export class StreamOutbox {
     const chunks = this.#chunks;
     const room = Math.min(queue.pieces, MAX_CHUNKS - this.#count);
     const first = this.#count;
+    const { barrier } = queue;
     let offered = 0;
     for (let i = 0; i < room; i++) {
       const buffer = queue.buffer(i);
@@ -137,7 +150,8 @@ export class StreamOutbox {
         writer.spoiled();
         return 0;
       }
-      const length = queue.length(i);
+      const length = Math.min(queue.length(i), barrier - offered);
+      if (length === 0) break;
       // A result counts in 32 bits.
       if (offered + length > 0x7fff_ffff) break;
       const word = this.#count++ * SEGMENT_WORDS;

@@ -13,15 +13,22 @@ import {
   type SystemError,
   systemError,
 } from '@pollux/core';
-import type { Connector } from './connector.js';
 import type { Exchange } from './exchange.js';
 import { EAGAIN, ENOTCONN, native } from './native.js';
 import { type EventMap, Socket } from './socket.js';
-import type { StreamReader } from './stream-inbox.js';
+import type { StreamInbox, StreamReader } from './stream-inbox.js';
 import type { ReceiveCallback, StreamEvents, StreamOptions } from './stream-options.js';
 import type { StreamWriter } from './stream-outbox.js';
 import { checkData, checkFunction, checkInteger, checkSlice } from './validate.js';
 import { WriteQueue } from './write-queue.js';
+
+/** A connection being made. */
+export interface Connecting {
+  ref(): void;
+  unref(): void;
+  /** Gives up. Idempotent. */
+  close(): void;
+}
 
 const HIGH_WATER_MARK = 65_536;
 /** Larger pieces are kept, not copied, for a stream that takes none now. */
@@ -37,7 +44,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   pending = false;
   #allowHalfOpen: boolean;
   #highWaterMark: number;
-  #connector: Connector | undefined;
+  #connector: Connecting | undefined;
   #bytesRead = 0;
   #bytesWritten = 0;
 
@@ -267,7 +274,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   protected abstract whereTo(): object | undefined;
 
   /** @internal Waits for a connector, which ends in `connected` or `fail`. */
-  protected connectBy(connector: Connector): void {
+  protected connectBy(connector: Connecting): void {
     this.#connector = connector;
     if (!this.hasRef()) connector.unref();
   }
@@ -293,6 +300,29 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.tell('close', error !== undefined);
   }
 
+  /** @internal Who reads for it. */
+  protected get inbox(): StreamInbox {
+    return this.exchange.streamInbox;
+  }
+
+  /** @internal Whether bytes, if there are any, are handed out now. */
+  protected get reads(): boolean {
+    return this.#reads();
+  }
+
+  /**
+   * @internal Bytes are about to be handed out: tells what came with them. Calls listeners; false if
+   * the bytes have to wait after that.
+   */
+  protected arriving(): boolean {
+    return true;
+  }
+
+  /** @internal Nothing is in the way of an ordinary write. */
+  pass(): boolean {
+    return true;
+  }
+
   /** @internal */
   protected brokenBy(errno: number, syscall: string): SystemError {
     return systemError(errno, syscall, this.whereTo());
@@ -316,7 +346,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     }
     if ((events & Interest.readable) === 0) return;
     if (this.#callback === undefined) this.#listening = this.hears('data');
-    if (this.#reads()) this.exchange.streamInbox.add(this);
+    if (this.#reads()) this.inbox.add(this);
     else this.#settle();
   }
 
@@ -362,7 +392,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
       this.#bytesRead += length;
       const { arena } = this.exchange.streamInbox;
       // By a listener before us in this batch, or nobody listens any more.
-      if (!this.#reads()) this.#hold(offset, length);
+      if (!this.#reads() || !this.arriving()) this.#hold(offset, length);
       else if (this.#callback !== undefined) this.#callback(arena, offset, length, this);
       else if (this.#listening) this.announce('data', copyOf(arena, offset, length));
     } else if (length < 0) {
@@ -393,8 +423,9 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   readonly #deliverHeld = (): void => {
     const data = this.#held;
     if (data === undefined || !this.#reads()) return;
-    this.#held = undefined;
+    if (this.arriving()) this.#held = undefined;
     this.#settle();
+    if (this.#held !== undefined || this.closed) return;
     if (this.#callback !== undefined) this.#callback(data, 0, data.length, this);
     else this.announce('data', data);
   };
@@ -443,8 +474,13 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.exchange.schedule();
   }
 
+  /** @internal What `write` returns after a piece. */
+  protected roomLeft(): boolean {
+    return this.#hasRoom();
+  }
+
   #hasRoom(): boolean {
-    if (this.queue.bytes < this.#highWaterMark) return true;
+    if (this.queue.weight < this.#highWaterMark) return true;
     this.#needsDrain = this.queue.bytes > 0;
     return !this.#needsDrain;
   }

@@ -25,6 +25,16 @@ export class WriteQueue {
     return this.#bytes;
   }
 
+  /** What counts toward the high-water mark: the bytes, and what else may wait with them. */
+  get weight(): number {
+    return this.#bytes;
+  }
+
+  /** How many bytes may be written before the stream's own `pass` has to be called. */
+  get barrier(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   get pieces(): number {
     return this.#buffers.length - this.#head;
   }

@@ -1,0 +1,36 @@
+// The descriptor that a Unix socket begins with: made, one of a pair, or somebody else's duplicated.
+import { invalidValue, systemError } from '@pollux/core';
+import { EINVAL, EMFILE, native, STREAM, UNIX } from './native.js';
+import { checkDescriptor, type Descriptor } from './owned-fd.js';
+
+export function openUnix(type: number): number {
+  const fd = native.open(UNIX, type);
+  if (fd < 0) throw systemError(fd, 'socket');
+  return fd;
+}
+
+/** socketpair(2). */
+export function pairUnix(type: number): [number, number] {
+  const out = new Int32Array(2);
+  const result = native.unixPair(type, out);
+  if (result < 0) throw systemError(result, 'socketpair');
+  return [out[0] as number, out[1] as number];
+}
+
+/** A duplicate of a Unix socket of this type; the original stays its owner's. */
+export function adoptUnix(
+  name: string,
+  descriptor: Descriptor,
+  type: number,
+  listens: boolean,
+): number {
+  const theirs = checkDescriptor(name, descriptor);
+  const fd = native.adoptUnix(theirs, type, Number(listens));
+  if (fd === EINVAL) {
+    const kind = type === STREAM ? 'stream' : 'datagram';
+    const state = listens ? ' that listens' : type === STREAM ? ' that is connected' : '';
+    throw invalidValue(name, `a Unix ${kind} socket${state}`, theirs);
+  }
+  if (fd < 0) throw systemError(fd, fd === EMFILE ? 'dup' : 'getsockopt', { fd: theirs });
+  return fd;
+}
