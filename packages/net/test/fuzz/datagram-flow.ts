@@ -23,16 +23,12 @@ export class Flow {
   #next = 0;
   #weight = 0;
   #sealed = Number.POSITIVE_INFINITY;
-  /** Those that were overtaken, where that is allowed. */
-  readonly #overtaken = new Set<number>();
-  readonly #ordered: boolean;
   /** The system may drop what it has no room for. */
   lossy: boolean;
 
-  constructor(round: number, id: number, { lossy, ordered }: { lossy: boolean; ordered: boolean }) {
+  constructor(round: number, id: number, lossy: boolean) {
     this.#round = round;
     this.#id = id;
-    this.#ordered = ordered;
     this.#key = keyOf(round, id, 2);
     this.lossy = lossy;
   }
@@ -52,9 +48,7 @@ export class Flow {
 
   /** Whether everything has come that must. */
   get complete(): boolean {
-    if (this.lossy) return true;
-    for (const at of this.#overtaken) if (at < this.#sealed) return false;
-    return this.#next >= Math.min(this.sent, this.#sealed);
+    return this.lossy || this.#next >= Math.min(this.sent, this.#sealed);
   }
 
   /** What is sent from now on need not arrive. */
@@ -76,23 +70,14 @@ export class Flow {
 
   /** Throws if this is not what comes next. */
   receive(data: Buffer): void {
-    for (const at of this.#overtaken) {
-      if (!this.#is(data, at)) continue;
-      this.#overtaken.delete(at);
-      return;
-    }
     const lengths = this.#lengths;
-    const strict = this.#ordered && !this.lossy;
     let at = this.#next;
     while (at < lengths.length && !this.#is(data, at)) {
-      if (strict && at < this.#sealed) assert.fail(this.#explain(data, at));
+      if (!this.lossy && at < this.#sealed) assert.fail(this.#explain(data, at));
       at++;
     }
     if (at === lengths.length) assert.fail(this.#explain(data, this.#next));
-    for (let i = this.#next; i <= at; i++) {
-      this.#weight -= weight(lengths[i] as number);
-      if (!this.#ordered && i < at) this.#overtaken.add(i);
-    }
+    for (let i = this.#next; i <= at; i++) this.#weight -= weight(lengths[i] as number);
     this.#next = at + 1;
   }
 

@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs';
 import { type DatagramActor, type DatagramKit, LOOPBACK, type Peer } from './actors.js';
 import { Flow, weight } from './datagram-flow.js';
 import { Dice } from './dice.js';
-import { KNOWN } from './known.js';
 import type { StreamWorld } from './stream-world.js';
 
 /** Nobody is bound to this address, so no socket of ours can get the port meanwhile. */
@@ -249,8 +248,7 @@ export class Datagrams {
     const known = this.#flows.find((each) => each.from === from && each.to === to);
     if (known !== undefined) return known.flow;
     const lossy = to.lossy || (to.actor === undefined && from.lossy);
-    const ordered = !(KNOWN.overtakesAfterThrow && (to.throws > 0 || from.throws > 0));
-    const flow = new Flow(this.#round, this.#flows.length, { lossy, ordered });
+    const flow = new Flow(this.#round, this.#flows.length, lossy);
     if (to.closing) flow.lossy = true;
     this.#flows.push({ from, to, flow });
     return flow;
