@@ -172,6 +172,12 @@ constexpr Export kExports[] = {
     {"sendFds", Verb<SendFds>::Call},
     {"readFds", Verb<ReadFds>::Call},
     {"receiveFds", Verb<ReceiveFds>::Call},
+    {"getOption", Verb<GetOption>::Call},
+    {"adoptUdp", Verb<AdoptUdp>::Call},
+    {"disconnect", Verb<Disconnect>::Call},
+    {"interfaceIndex", Verb<InterfaceIndex>::Call},
+    {"membership", Verb<Membership>::Call},
+    {"multicastInterface", Verb<MulticastInterface>::Call},
 };
 
 // The environment ends; its functions are called no more.

@@ -1,18 +1,9 @@
 // See control_posix.h.
 #include "control_posix.h"
 
-#include <netinet/udp.h>
 #include <string.h>
 
 #include "net.h"
-
-// Newer than many a C library: linux/udp.h, but that clashes with netinet/udp.h.
-#if defined(__linux__) && !defined(UDP_SEGMENT)
-#define UDP_SEGMENT 103
-#endif
-#if defined(__linux__) && !defined(UDP_GRO)
-#define UDP_GRO 104
-#endif
 
 namespace pollux::net {
 namespace {

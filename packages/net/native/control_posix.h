@@ -5,8 +5,18 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdint.h>
 #include <sys/socket.h>
+
+// Of Linux (whose UDP_ENCAP is 100) 4.18 and 5.0, newer than many a C library; linux/udp.h would
+// clash with netinet/udp.h.
+#if defined(UDP_ENCAP) && UDP_ENCAP == 100 && !defined(UDP_SEGMENT)
+#define UDP_SEGMENT 103
+#endif
+#if defined(UDP_ENCAP) && UDP_ENCAP == 100 && !defined(UDP_GRO)
+#define UDP_GRO 104
+#endif
 
 namespace pollux::net {
 

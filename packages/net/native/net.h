@@ -85,6 +85,7 @@ int LocalAddress(OwnedFds* owned, int fd, Bytes slots, int offset);
 int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset);
 // Sets the option of that number in the list of sockets_posix.cc.
 int SetOption(OwnedFds* owned, int fd, int option, int value);
+int GetOption(OwnedFds* owned, int fd, int option);
 
 // A descriptor of our own for a listening socket that somebody else has opened, as that of another
 // thread; nonblocking, and so is the other's from here on. -EINVAL for what does not listen, or not
@@ -94,6 +95,22 @@ int AdoptListener(OwnedFds* owned, int fd);
 // completes one that is being opened), a datagram socket's drops everything. For all that share the
 // socket, for good. -ENOSYS where there are no socket filters.
 int StopInput(OwnedFds* owned, int fd);
+
+// UDP sockets, one at a time.
+
+// A descriptor of our own for a UDP socket that somebody else has opened; nonblocking, and so is
+// the other's from here on. -EINVAL for what is no UDP socket.
+int AdoptUdp(OwnedFds* owned, int fd);
+// Takes back what Connect did.
+int Disconnect(OwnedFds* owned, int fd);
+// The index of an interface, by its name or one of its addresses; -ENODEV if there is none.
+int InterfaceIndex(OwnedFds* owned, Text text);
+// Joins a group or leaves it: offsets of slots, source -1 for any. Interface 0: the system's
+// choice.
+int Membership(OwnedFds* owned, int fd, int joins, int interface_index, Bytes slots, int group,
+               int source);
+// The interface that multicast goes out by; 0: the system's choice.
+int MulticastInterface(OwnedFds* owned, int fd, int interface_index);
 
 // Datagrams.
 

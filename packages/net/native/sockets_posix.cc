@@ -12,6 +12,7 @@
 #endif
 
 #include "compat_posix.h"
+#include "control_posix.h"
 #include "net.h"
 
 namespace pollux::net {
@@ -50,6 +51,29 @@ int NameInto(const OwnedFds& owned, NameCall call, int fd, Bytes slots, int offs
   return 0;
 }
 
+// An option that not every system has: kNone is refused with ENOPROTOOPT.
+constexpr int kNone = -1;
+#ifdef IP_PKTINFO
+constexpr int kPacketInfo = IP_PKTINFO;
+#else
+constexpr int kPacketInfo = kNone;
+#endif
+#ifdef IPV6_RECVPKTINFO
+constexpr int kPacketInfo6 = IPV6_RECVPKTINFO;
+#else
+constexpr int kPacketInfo6 = kNone;
+#endif
+#ifdef UDP_SEGMENT
+constexpr int kUdpSegment = UDP_SEGMENT;
+#else
+constexpr int kUdpSegment = kNone;
+#endif
+#ifdef UDP_GRO
+constexpr int kUdpGro = UDP_GRO;
+#else
+constexpr int kUdpGro = kNone;
+#endif
+
 struct Option {
   int level;
   int name;
@@ -64,7 +88,26 @@ constexpr Option kOptions[] = {
     {IPPROTO_TCP, TCP_NODELAY},   // 4
     {SOL_SOCKET, SO_RCVBUF},      // 5
     {SOL_SOCKET, SO_SNDBUF},      // 6
+    // UDP's own.
+    {IPPROTO_IP, IP_TTL},                 // 7
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS},    // 8
+    {IPPROTO_IP, IP_TOS},                 // 9
+    {IPPROTO_IPV6, IPV6_TCLASS},          // 10
+    {IPPROTO_IP, IP_MULTICAST_TTL},       // 11
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS},  // 12
+    {IPPROTO_IP, IP_MULTICAST_LOOP},      // 13
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP},  // 14
+    {IPPROTO_IP, kPacketInfo},            // 15
+    {IPPROTO_IPV6, kPacketInfo6},         // 16
+    {IPPROTO_UDP, kUdpSegment},           // 17
+    {IPPROTO_UDP, kUdpGro},               // 18
 };
+
+const Option* FindOption(int option) {
+  const bool known =
+      option >= 0 && static_cast<size_t>(option) < sizeof kOptions / sizeof *kOptions;
+  return known ? &kOptions[option] : nullptr;
+}
 
 }  // namespace
 
@@ -135,12 +178,22 @@ int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
 }
 
 int SetOption(OwnedFds* owned, int fd, int option, int value) {
-  if (option < 0 || static_cast<size_t>(option) >= sizeof kOptions / sizeof kOptions[0]) {
-    return -EINVAL;
-  }
+  const Option* found = FindOption(option);
+  if (found == nullptr) return -EINVAL;
   if (!owned->Has(fd)) return -EBADF;
-  const Option& known = kOptions[option];
+  const Option& known = *found;
+  if (known.name == kNone) return -ENOPROTOOPT;
   return setsockopt(fd, known.level, known.name, &value, sizeof value) == 0 ? 0 : -errno;
+}
+
+int GetOption(OwnedFds* owned, int fd, int option) {
+  const Option* known = FindOption(option);
+  if (known == nullptr) return -EINVAL;
+  if (!owned->Has(fd)) return -EBADF;
+  if (known->name == kNone) return -ENOPROTOOPT;
+  int value = 0;
+  socklen_t length = sizeof value;
+  return getsockopt(fd, known->level, known->name, &value, &length) == 0 ? value : -errno;
 }
 
 int AdoptListener(OwnedFds* owned, int fd) {

@@ -82,11 +82,60 @@ export class DatagramOutbox {
         return;
       }
     }
+    const at = copied ? this.#used : offset;
+    this.#add(sender, at, length, peer, local);
+    if (!copied) return;
+    if (typeof data === 'string') this.arena.write(data, at);
+    else if (length === data.length) this.arena.set(data, at);
+    else this.arena.set(data.subarray(offset, offset + length), at);
+    this.#used += length;
+  }
+
+  /**
+   * The same for a buffer that is sent as datagrams of `size` bytes, the last may be shorter. Returns
+   * how many bytes were queued: not all, if the socket turned out to be full.
+   */
+  pushSegments(
+    sender: DatagramSender,
+    data: Uint8Array,
+    size: number,
+    peer: Addressed | undefined,
+    local: Addressed | undefined,
+  ): number {
+    let from = 0;
+    while (from < data.length) {
+      const left = data.length - from;
+      if (this.#count === JOBS || this.#used + Math.min(size, left) > this.arena.length) {
+        this.flush();
+        if (sender.full) break;
+      }
+      const room = this.arena.length - this.#used;
+      const most = Math.min(JOBS - this.#count, Math.floor(room / size)) * size;
+      // What is left may be less than one.
+      const bytes = Math.min(left, most === 0 ? left : most);
+      this.arena.set(data.subarray(from, from + bytes), this.#used);
+      const end = this.#used + bytes;
+      for (let at = this.#used; at < end; at += size) {
+        this.#add(sender, at, Math.min(size, end - at), peer, local);
+      }
+      this.#used = end;
+      from += bytes;
+    }
+    return from;
+  }
+
+  #add(
+    sender: DatagramSender,
+    offset: number,
+    length: number,
+    peer: Addressed | undefined,
+    local: Addressed | undefined,
+  ): void {
     const at = this.#count++;
     const word = at * JOB_WORDS;
     const jobs = this.#jobs;
     jobs[word] = sender.fd;
-    jobs[word + 1] = copied ? this.#used : offset;
+    jobs[word + 1] = offset;
     jobs[word + 2] = length;
     jobs[word + 3] = peer === undefined ? NOBODY : this.endpoints.refer(peer);
     jobs[word + 4] = length < sender.joinsBelow ? JOINS : 0;
@@ -95,11 +144,6 @@ export class DatagramOutbox {
     this.#peers[at] = peer;
     this.#locals[at] = local;
     if (length < sender.joinsBelow) this.#joins = true;
-    if (!copied) return;
-    if (typeof data === 'string') this.arena.write(data, this.#used);
-    else if (length === data.length) this.arena.set(data, this.#used);
-    else this.arena.set(data.subarray(offset, offset + length), this.#used);
-    this.#used += length;
   }
 
   /** Sends everything; what a full socket does not take goes back to its sender. */

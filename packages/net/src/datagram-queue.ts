@@ -82,6 +82,11 @@ export class DatagramQueue implements DatagramSender {
     this.#waiting = this.#waiting.concat(waiting.slice(next));
   }
 
+  /** What waits for where the socket is connected is for this peer. */
+  address(peer: Addressed): void {
+    this.#waiting = this.#waiting.map((each) => ({ ...each, peer: each.peer ?? peer }));
+  }
+
   clear(): void {
     this.#waiting = [];
     this.#bytes = 0;

@@ -173,7 +173,7 @@ export abstract class DatagramSocket<P>
     offset: number,
     length: number,
     peer: Addressed | undefined,
-    local?: Addressed,
+    local: Addressed | undefined,
   ): boolean {
     const { exchange, queue } = this;
     if (queue.full) {
@@ -186,6 +186,26 @@ export abstract class DatagramSocket<P>
     }
     exchange.schedule();
     exchange.datagramOutbox.push(queue, data, offset, length, peer, local);
+    return true;
+  }
+
+  /** @internal Sends a buffer as datagrams of that size, or has them wait. */
+  protected postSegments(
+    data: Uint8Array,
+    size: number,
+    peer: Addressed | undefined,
+    local: Addressed | undefined,
+  ): boolean {
+    const { exchange, queue } = this;
+    let from = 0;
+    if (!queue.full) {
+      exchange.schedule();
+      from = exchange.datagramOutbox.pushSegments(queue, data, size, peer, local);
+    }
+    for (; from < data.length; from += size) {
+      const length = Math.min(size, data.length - from);
+      if (!this.post(data, from, length, peer, local)) return false;
+    }
     return true;
   }
 

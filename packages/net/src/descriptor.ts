@@ -2,7 +2,7 @@
 // not, and closed again if any step is refused.
 import { systemError } from '@pollux/core';
 import { decodeSlot, EncodedEndpoint } from './endpoint.js';
-import { native, SLOT_SIZE } from './native.js';
+import { ENOTCONN, native, SLOT_SIZE } from './native.js';
 
 /** An option to set: its number (SocketOption) and value; undefined leaves the system's default. */
 export type OptionSetting = readonly [option: number, value: number | boolean | undefined];
@@ -61,4 +61,12 @@ export function localEndpoint(fd: number): EncodedEndpoint {
   const endpoint = decodeSlot(slot, 0);
   if (endpoint === undefined) throw new TypeError('The socket has no IP address');
   return endpoint;
+}
+
+/** getpeername: what the socket is connected to, if it is. */
+export function remoteEndpoint(fd: number): EncodedEndpoint | undefined {
+  const result = native.peerAddress(fd, slot, 0);
+  if (result === ENOTCONN) return undefined;
+  if (result < 0) throw systemError(result, 'getpeername', { fd });
+  return decodeSlot(slot, 0);
 }

@@ -18,7 +18,9 @@ export {
   type TcpListenOptions,
 } from './tcp-listener.js';
 export { type TcpConnectOptions, TcpStream, type TcpStreamEvents } from './tcp-stream.js';
+export type { UdpBindOptions, UdpCommonOptions, UdpSettings } from './udp-options.js';
 export {
+  type MembershipOptions,
   type UdpConnectOptions,
   type UdpOptions,
   UdpSocket,

@@ -18,8 +18,22 @@ interface Native {
   localAddress(fd: number, slots: Uint8Array, offset: number): number;
   peerAddress(fd: number, slots: Uint8Array, offset: number): number;
   setOption(fd: number, option: number, value: number): number;
+  getOption(fd: number, option: number): number;
   adoptListener(fd: number): number;
   stopInput(fd: number): number;
+
+  adoptUdp(fd: number): number;
+  disconnect(fd: number): number;
+  interfaceIndex(text: string): number;
+  membership(
+    fd: number,
+    joins: number,
+    interfaceIndex: number,
+    slots: Uint8Array,
+    group: number,
+    source: number,
+  ): number;
+  multicastInterface(fd: number, interfaceIndex: number): number;
 
   receive(
     fds: Int32Array,
@@ -124,6 +138,19 @@ export const SocketOption = {
   noDelay: 4,
   receiveBufferSize: 5,
   sendBufferSize: 6,
+  // Of IPv4, then of IPv6.
+  ttl: 7,
+  hopLimit: 8,
+  tos: 9,
+  trafficClass: 10,
+  multicastTtl: 11,
+  multicastHops: 12,
+  multicastLoopback: 13,
+  multicastLoopback6: 14,
+  packetInfo: 15,
+  packetInfo6: 16,
+  udpSegment: 17,
+  udpGro: 18,
 } as const;
 
 // Results that are not failures, or not always.

@@ -1,14 +1,15 @@
-// A UDP socket on a reactor.
-import { Interest, invalidType, outOfRange, type Reactor } from '@pollux/core';
-import { checkSignal } from './abort.js';
-import { type DatagramEvents, type DatagramOptions, DatagramSocket } from './datagram-socket.js';
+// A UDP socket on a reactor: what datagram-socket.ts says, and what is UDP's own.
 import {
-  localEndpoint,
-  type OptionSetting,
-  openSocket,
-  orClose,
-  useEndpoint,
-} from './descriptor.js';
+  Interest,
+  invalidType,
+  invalidValue,
+  outOfRange,
+  type Reactor,
+  systemError,
+} from '@pollux/core';
+import type { DatagramInfo } from './datagram-inbox.js';
+import { type DatagramEvents, DatagramSocket } from './datagram-socket.js';
+import { localEndpoint, openSocket, orClose, remoteEndpoint, useEndpoint } from './descriptor.js';
 import {
   type Addressed,
   checkFamily,
@@ -18,9 +19,21 @@ import {
   toEncoded,
 } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { DATAGRAM, native, SocketOption } from './native.js';
+import { DATAGRAM, EINVAL, EMFILE, native, SLOT_SIZE, SocketOption } from './native.js';
 import {
-  checkBoolean,
+  applyOnce,
+  applySettings,
+  bindSettings,
+  checkUdpOptions,
+  checkUdpSettings,
+  interfaceIndex,
+  type UdpBindOptions,
+  type UdpCommonOptions,
+  type UdpFound,
+  type UdpSettings,
+} from './udp-options.js';
+import {
+  checkBytes,
   checkData,
   checkInteger,
   checkOptions,
@@ -29,26 +42,14 @@ import {
   checkSlice,
 } from './validate.js';
 
-export interface UdpOptions extends DatagramOptions {
+export interface UdpOptions extends UdpBindOptions {
   /** The local address: `'0.0.0.0'` (every IPv4 address) if left out. No names, no resolving. */
   address?: string;
   /** The local port; 0, the default, lets the system choose. */
   port?: number;
-  /** SO_REUSEADDR: several sockets may share the port, if all ask for it. */
-  reuseAddress?: boolean;
-  /** SO_REUSEPORT: likewise, and the system spreads what comes over them (Linux 3.9). */
-  reusePort?: boolean;
-  /** IPV6_V6ONLY: whether a socket on `'::'` leaves IPv4 alone; the system's default if left out. */
-  ipv6Only?: boolean;
-  /** SO_BROADCAST: permits sending to a broadcast address. */
-  broadcast?: boolean;
-  /** SO_RCVBUF: how much the system keeps for a receiver that is late; it drops the rest. */
-  receiveBufferSize?: number;
-  /** SO_SNDBUF. */
-  sendBufferSize?: number;
 }
 
-export interface UdpConnectOptions extends Omit<UdpOptions, 'address' | 'port'> {
+export interface UdpConnectOptions extends UdpBindOptions {
   /** Where to send, and from whom alone to receive. */
   address: string;
   port: number;
@@ -57,17 +58,31 @@ export interface UdpConnectOptions extends Omit<UdpOptions, 'address' | 'port'> 
   localPort?: number;
 }
 
+export interface MembershipOptions {
+  /** The interface: its name, index, or one of its addresses; if left out, the system's choice. */
+  interface?: string | number;
+  /** Only what this address sends (source-specific multicast). */
+  source?: string;
+}
+
 export type UdpSocketEvents = DatagramEvents<Endpoint>;
+
+/** A peer as a caller may give it. */
+type Peer = Pick<Endpoint, 'address' | 'port'>;
+type Family = 'IPv4' | 'IPv6';
 
 // What fits an IP packet beside its own header (20 bytes, IPv4 only) and UDP's (8).
 const MAX_PAYLOAD = { IPv4: 65_507, IPv6: 65_527 };
-const MAX_BUFFER_SIZE = 0x7fff_ffff;
+
 export class UdpSocket extends DatagramSocket<Endpoint> {
-  /** The remote endpoint of a connected socket. */
-  readonly remote: Endpoint | undefined;
-  readonly #family: 'IPv4' | 'IPv6';
+  readonly #family: Family;
   readonly #maxPayload: number;
+  readonly #packetInfo: boolean;
+  readonly #gro: boolean;
   #local: Endpoint | undefined;
+  #remote: EncodedEndpoint | undefined;
+  /** What it was bound to before `connect`. */
+  #bound: EncodedEndpoint | undefined;
 
   /**
    * Opens a socket for anybody's datagrams. Throws what the system refuses (EADDRINUSE, EACCES,
@@ -108,48 +123,94 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
     });
   }
 
+  /**
+   * Takes a UDP socket that somebody else has opened, bound or connected as it is. The descriptor is
+   * duplicated, and nonblocking from then on: each closes its own. Throws a TypeError for what is no
+   * UDP socket, EBADF for what is no descriptor.
+   */
+  static adopt(reactor: Reactor, fd: number, options: UdpCommonOptions = {}): UdpSocket {
+    checkReactor(reactor);
+    checkInteger('fd', fd, 0, 0x7fff_ffff);
+    checkOptions('options', options);
+    for (const name of ['address', 'port', 'reuseAddress', 'reusePort', 'ipv6Only'] as const) {
+      const value = (options as UdpOptions)[name];
+      if (value !== undefined) throw invalidType(`options.${name}`, 'left out for an fd', value);
+    }
+    checkUdpOptions(options);
+    const own = native.adoptUdp(fd);
+    if (own === EINVAL) throw invalidValue('fd', 'a UDP socket', fd);
+    if (own < 0) throw systemError(own, own === EMFILE ? 'dup' : 'getsockopt', { fd });
+    return orClose(own, () => {
+      const { family } = localEndpoint(own);
+      return UdpSocket.#make(reactor, own, family, () => remoteEndpoint(own), options);
+    });
+  }
+
   static #open(
     reactor: Reactor,
-    options: UdpOptions | UdpConnectOptions,
-    family: 'IPv4' | 'IPv6',
+    options: UdpBindOptions,
+    family: Family,
     attach: (fd: number) => EncodedEndpoint | undefined,
   ): UdpSocket {
-    checkBoolean('options.reuseAddress', options.reuseAddress);
-    checkBoolean('options.reusePort', options.reusePort);
-    checkBoolean('options.ipv6Only', options.ipv6Only);
-    checkBoolean('options.broadcast', options.broadcast);
-    for (const name of ['receiveBufferSize', 'sendBufferSize', 'maxQueuedBytes'] as const) {
-      if (options[name] === undefined) continue;
-      checkInteger(`options.${name}`, options[name], 0, MAX_BUFFER_SIZE);
-    }
-    checkSignal(options.signal);
-    const settings: OptionSetting[] = [
-      [SocketOption.reuseAddress, options.reuseAddress],
-      [SocketOption.reusePort, options.reusePort],
-      [SocketOption.ipv6Only, family === 'IPv6' ? options.ipv6Only : undefined],
-      [SocketOption.broadcast, options.broadcast],
-      [SocketOption.receiveBufferSize, options.receiveBufferSize],
-      [SocketOption.sendBufferSize, options.sendBufferSize],
-    ];
-    const fd = openSocket(family, DATAGRAM, settings);
-    return orClose(fd, () => {
-      const remote = attach(fd);
-      return new UdpSocket(reactor, fd, family, remote, options);
-    });
+    checkUdpOptions(options);
+    const fd = openSocket(family, DATAGRAM, bindSettings(options, family));
+    return orClose(fd, () => UdpSocket.#make(reactor, fd, family, () => attach(fd), options));
+  }
+
+  static #make(
+    reactor: Reactor,
+    fd: number,
+    family: Family,
+    attach: () => EncodedEndpoint | undefined,
+    options: UdpCommonOptions,
+  ): UdpSocket {
+    // The sizes of the buffers first: what comes in once it is bound has its room then.
+    applySettings(fd, family, options);
+    const found = applyOnce(fd, family, options);
+    return new UdpSocket(reactor, fd, family, attach(), options, found);
   }
 
   private constructor(
     reactor: Reactor,
     fd: number,
-    family: 'IPv4' | 'IPv6',
+    family: Family,
     remote: EncodedEndpoint | undefined,
-    options: DatagramOptions,
+    options: UdpCommonOptions,
+    found: UdpFound,
   ) {
     super(Exchange.of(reactor), fd, 'POLLUXUDP', options);
-    this.remote = remote;
+    this.#remote = remote;
     this.#family = family;
     this.#maxPayload = MAX_PAYLOAD[family];
+    this.#packetInfo = options.packetInfo ?? false;
+    this.#gro = found.gro;
+    this.queue.joinsBelow = found.joinsBelow;
     this.want(Interest.readable);
+  }
+
+  /** The remote endpoint of a connected socket. */
+  get remote(): Endpoint | undefined {
+    return this.#remote;
+  }
+
+  /** Whether runs of equal datagrams go to the system as one; false where it refused that. */
+  get gso(): boolean {
+    return this.queue.joinsBelow > 0;
+  }
+
+  /** Whether the system may join what it received. */
+  get gro(): boolean {
+    return this.#gro;
+  }
+
+  /** SO_RCVBUF, as the system has it: Linux doubles what was asked for, within its limit. */
+  get receiveBufferSize(): number {
+    return this.#option(SocketOption.receiveBufferSize);
+  }
+
+  /** SO_SNDBUF, likewise. */
+  get sendBufferSize(): number {
+    return this.#option(SocketOption.sendBufferSize);
   }
 
   /** The local endpoint, with the port that the system chose. */
@@ -160,27 +221,29 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
     return local;
   }
 
+  // Sending.
+
   /**
    * Sends a datagram: to a peer (as a listener gets it, or any `{ address, port }`), to a port and an
    * address, or to where the socket is connected. The data is copied: its buffer may be used again.
+   * `from` is the local address to send from, if the socket has several: what `packetInfo` told, say.
    *
    * Returns false if the socket is full and as much waits as may: the datagram is dropped then, as a
    * network would. A refusal of the system comes as `'error'`; a port where nobody listens is told
    * to connected sockets only, in place of some later datagram.
    */
   send(data: string | Uint8Array): boolean;
-  send(data: string | Uint8Array, peer: Pick<Endpoint, 'address' | 'port'>): boolean;
+  send(data: string | Uint8Array, peer: Peer | undefined, from?: string): boolean;
   send(data: string | Uint8Array, port: number, address: string): boolean;
-  send(
-    data: string | Uint8Array,
-    to?: number | Pick<Endpoint, 'address' | 'port'>,
-    address?: string,
-  ): boolean {
+  send(data: string | Uint8Array, to?: number | Peer, addressOrFrom?: string): boolean {
     this.assertOpen();
     const length = checkData('data', data);
     if (length > this.#maxPayload) this.#tooLong('data', length);
-    const peer = typeof to === 'number' ? this.#peerAt(to, address) : this.#peerOf(to);
-    return this.post(data, 0, length, peer);
+    if (typeof to === 'number') {
+      return this.post(data, 0, length, this.#peerAt(to, addressOrFrom), undefined);
+    }
+    const peer = this.#peerOf(to);
+    return this.post(data, 0, length, peer, this.#fromOf(addressOrFrom));
   }
 
   /**
@@ -191,50 +254,171 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
     buffer: Uint8Array,
     offset: number,
     length: number,
-    peer?: Pick<Endpoint, 'address' | 'port'>,
+    peer?: Peer,
+    from?: string,
   ): boolean {
     this.assertOpen();
     checkSlice(buffer, offset, length);
     if (length > this.#maxPayload) this.#tooLong('length', length);
-    return this.post(buffer, offset, length, this.#peerOf(peer));
+    return this.post(buffer, offset, length, this.#peerOf(peer), this.#fromOf(from));
   }
+
+  /**
+   * Sends a buffer of any length as datagrams of `segmentSize` bytes, the last may be shorter. With
+   * `gso` the system cuts it, in few calls. False: as `send`, from some datagram on.
+   */
+  sendSegments(data: Uint8Array, segmentSize: number, peer?: Peer, from?: string): boolean {
+    this.assertOpen();
+    checkBytes('data', data);
+    checkInteger('segmentSize', segmentSize, 1, this.#maxPayload);
+    return this.postSegments(data, segmentSize, this.#peerOf(peer), this.#fromOf(from));
+  }
+
+  // Setting up.
+
+  /**
+   * From here on as `UdpSocket.connect`: talks to this endpoint only. What was received from others
+   * before is still handed out. Throws what the system refuses.
+   */
+  connect(peer: Peer): void {
+    this.assertOpen();
+    const remote = this.#inFamily('peer', toEncoded('peer', peer));
+    this.#settleQueue();
+    if (this.#remote === undefined) this.#bound = localEndpoint(this.fd);
+    useEndpoint(native.connect, 'connect', this.fd, remote);
+    this.#remote = remote;
+    this.#local = undefined;
+  }
+
+  /**
+   * Talks to anybody again, from the port it was bound to. One that was made by `UdpSocket.connect`
+   * has given its own back, and hears nobody before the next `send` brings another.
+   */
+  disconnect(): void {
+    this.assertOpen();
+    if (this.#remote === undefined) return;
+    this.#settleQueue();
+    const result = native.disconnect(this.fd);
+    if (result < 0) throw systemError(result, 'connect', { fd: this.fd });
+    this.#remote = undefined;
+    this.#local = undefined;
+    const bound = this.#bound;
+    if (bound === undefined || bound.port === 0) return;
+    // Linux takes a port back that the system had chosen, also for `bind`.
+    if (localEndpoint(this.fd).port === 0) useEndpoint(native.bind, 'bind', this.fd, bound);
+  }
+
+  /** Changes options that may be changed at any time. Throws what the system refuses. */
+  configure(settings: UdpSettings): this {
+    this.assertOpen();
+    checkUdpSettings(settings);
+    // What was sent before goes as it was.
+    this.exchange.flushDatagrams();
+    applySettings(this.fd, this.#family, settings);
+    return this;
+  }
+
+  /**
+   * Joins a multicast group. Throws what the system refuses: EADDRINUSE for one that it is in,
+   * ENODEV without a route to it if no interface was named, EINVAL for what is no group.
+   */
+  addMembership(group: string, options: MembershipOptions = {}): this {
+    return this.#membership(true, group, options);
+  }
+
+  /** Leaves a group, as it was joined. EADDRNOTAVAIL if it was not. */
+  dropMembership(group: string, options: MembershipOptions = {}): this {
+    return this.#membership(false, group, options);
+  }
+
+  // For the base class.
 
   /** @internal */
   protected override senderOf(record: number): Endpoint | undefined {
     const peer = this.exchange.datagramInbox.peer(record);
-    return peer instanceof EncodedEndpoint ? peer : this.remote;
+    return peer instanceof EncodedEndpoint ? peer : this.#remote;
   }
 
   /** @internal */
   protected override whereTo(peer: Addressed | undefined): { address?: string; port?: number } {
-    const endpoint = peer instanceof EncodedEndpoint ? peer : this.remote;
+    const endpoint = peer instanceof EncodedEndpoint ? peer : this.#remote;
     return endpoint === undefined ? {} : { address: endpoint.address, port: endpoint.port };
+  }
+
+  /** @internal */
+  protected override infoOf(info: DatagramInfo): DatagramInfo | undefined {
+    if (!this.#packetInfo) return super.infoOf(info);
+    const { truncated, localAddress, interfaceIndex } = info;
+    return { truncated, localAddress, interfaceIndex };
+  }
+
+  #option(option: number): number {
+    this.assertOpen();
+    const value = native.getOption(this.fd, option);
+    if (value < 0) throw systemError(value, 'getsockopt', { fd: this.fd });
+    return value;
   }
 
   #tooLong(name: string, length: number): never {
     throw outOfRange(name, `at most ${this.#maxPayload} bytes`, length);
   }
 
+  /** What waits for the present remote still goes there. */
+  #settleQueue(): void {
+    this.exchange.flushDatagrams();
+    if (this.#remote !== undefined) this.queue.address(this.#remote);
+  }
+
+  #membership(joins: boolean, group: string, options: MembershipOptions): this {
+    this.assertOpen();
+    const groupSlot = EncodedEndpoint.slotOf(encodeEndpoint('group', group, 0));
+    checkOptions('options', options);
+    const index = interfaceIndex('options.interface', options.interface);
+    const slots = new Uint8Array(2 * SLOT_SIZE);
+    slots.set(groupSlot);
+    if (options.source !== undefined) {
+      const source = encodeEndpoint('options.source', options.source, 0);
+      slots.set(EncodedEndpoint.slotOf(source), SLOT_SIZE);
+    }
+    const source = options.source === undefined ? -1 : SLOT_SIZE;
+    const result = native.membership(this.fd, Number(joins), index, slots, 0, source);
+    if (result < 0) throw systemError(result, 'setsockopt', { address: group });
+    return this;
+  }
+
   /** Undefined: where the socket is connected. */
   #peerOf(to: unknown): EncodedEndpoint | undefined {
-    if (this.remote !== undefined || to === undefined) return this.#noPeer(to);
+    if (this.#remote !== undefined || to === undefined) return this.#noPeer(to);
     const peer = toEncoded('peer', to);
-    if (peer.family !== this.#family) checkFamily('peer.address', peer, this.#family);
-    return peer;
+    return peer.family === this.#family ? peer : this.#inFamily('peer', peer);
   }
 
   #peerAt(port: number, address: unknown): EncodedEndpoint | undefined {
-    if (this.remote !== undefined) return this.#noPeer(port);
+    if (this.#remote !== undefined) return this.#noPeer(port);
     checkPort('port', port, 1);
-    const peer = encodeEndpoint('address', address, port);
-    checkFamily('address', peer, this.#family);
-    return peer;
+    return this.#inFamily('address', encodeEndpoint('address', address, port));
   }
 
   #noPeer(to: unknown): undefined {
-    if (this.remote === undefined) {
+    if (this.#remote === undefined) {
       throw invalidType('peer', 'given, for the socket is not connected', to);
     }
     if (to !== undefined) throw invalidType('peer', 'left out, for the socket is connected', to);
+  }
+
+  #fromOf(address: unknown): EncodedEndpoint | undefined {
+    if (address === undefined) return undefined;
+    return this.#inFamily('from', encodeEndpoint('from', address, 0));
+  }
+
+  /** IPv4 on a socket of IPv6 goes by a mapped address, if the socket has both. */
+  #inFamily(name: string, endpoint: EncodedEndpoint): EncodedEndpoint {
+    if (endpoint.family === this.#family) return endpoint;
+    if (this.#family === 'IPv6') {
+      return encodeEndpoint(name, `::ffff:${endpoint.address}`, endpoint.port);
+    }
+    const argument = name === 'peer' ? 'peer.address' : name;
+    checkFamily(argument, endpoint, this.#family);
+    return endpoint;
   }
 }

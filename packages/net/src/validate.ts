@@ -57,6 +57,12 @@ export function checkPort(name: string, value: unknown, min: 0 | 1): void {
   checkInteger(name, value, min, 65_535);
 }
 
+/** Bytes, not text. */
+export function checkBytes(name: string, value: unknown): void {
+  if (typeof value === 'string') throw invalidType(name, 'a Buffer or a Uint8Array', value);
+  checkData(name, value);
+}
+
 /** The length in bytes of what is to be sent. */
 export function checkData(name: string, value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);

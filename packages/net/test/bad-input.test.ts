@@ -80,6 +80,9 @@ describe('making sockets', () => {
   test('options of one kind only', () => {
     const udp = (options: Any) => () => UdpSocket.bind(reactor, options);
     expectThrow(udp({ broadcast: 1 }), TYPE, 'options.broadcast');
+    expectThrow(udp({ packetInfo: 1 }), TYPE, 'options.packetInfo');
+    expectThrow(udp({ gso: 'yes' }), TYPE, 'options.gso');
+    expectThrow(udp({ gro: 0 }), TYPE, 'options.gro');
     expectThrow(udp({ reuseAddress: null }), TYPE, 'options.reuseAddress');
     expectThrow(udp({ maxQueuedBytes: -1 }), RANGE, 'options.maxQueuedBytes');
     expectThrow(udp({ receiveBufferSize: '1' }), TYPE, 'options.receiveBufferSize');
@@ -126,6 +129,20 @@ describe('UdpSocket.send', () => {
     expectThrow(send('x', 0, V4), RANGE, 'port');
     expectThrow(send('x', 9), TYPE, 'address');
     expectThrow(send('x', 9, '::1'), VALUE, 'address');
+    const slice =
+      (...args: Any[]) =>
+      () =>
+        (socket as Any).sendSlice(...args);
+    const bytes = Buffer.alloc(70_000);
+    expectThrow(slice('text', 0, 1, { address: V4, port: 9 }), TYPE, 'buffer');
+    expectThrow(slice(bytes, -1, 1, { address: V4, port: 9 }), RANGE, 'offset');
+    expectThrow(slice(bytes, 70_001, 0, { address: V4, port: 9 }), RANGE, 'offset');
+    expectThrow(slice(bytes, 69_999, 2, { address: V4, port: 9 }), RANGE, 'length');
+    expectThrow(slice(bytes, 0, 65_508, { address: V4, port: 9 }), RANGE, 'length');
+    expectThrow(slice(bytes, 0, '1', { address: V4, port: 9 }), TYPE, 'length');
+    expectThrow(slice(bytes, 0, 1), TYPE, 'peer');
+    expectThrow(slice(bytes, 0, 1, { address: V4, port: 9 }, 5), TYPE, 'from');
+    expectThrow(() => socket.receive(5 as Any), TYPE, 'callback');
     using connected = UdpSocket.connect(reactor, socket.address());
     expectThrow(() => connected.send('x', socket.address()), TYPE, 'peer');
   });

@@ -59,7 +59,7 @@ test('junk as every argument of every export', async () => {
     console.log(names.length, calls);
   `);
   expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
-  expect(stdout).toBe('30 90000\n');
+  expect(stdout).toBe('36 108000\n');
 });
 
 test('plausible calls with one thing wrong', async () => {
@@ -121,6 +121,49 @@ test('plausible calls with one thing wrong', async () => {
     equal(addon.send(jobs, 13, slots, slots, results), 13);
     assert.deepStrictEqual(
       [...results], [4, -22, -22, -22, -22, -22, -22, -22, -9, -22, -22, -22, 0]);
+
+    // Joined ones: a fault in the middle is that job's own, and so is one of another length.
+    const joined = Int32Array.of(
+      fd, 0, 4, 0, 1, -1,    fd, 4, 4, 0, 1, -1,    fd, 0, 257, 0, 1, -1,   fd, 8, 2, 0, 1, -1,
+      fd, 0, 4, 0, 1, -1,    fd, 0, 0, 0, 1, -1,    fd, 0, 4, 1, 1, -1,     fd, 0, 4, 0, 77, -1,
+    );
+    equal(addon.send(joined, 8, slots, slots, results), 8);
+    assert.deepStrictEqual([...results.subarray(0, 8)], [4, 4, -22, 2, 4, 0, -22, 4]);
+    const sink = new Uint8Array(4096);
+    equal(addon.receive(fds, 1, 6, sink, 64, new Int32Array(36), sink, sink.slice()), 6);
+    // A thousand to one peer in one call, from one place.
+    const many = new Int32Array(6000);
+    for (let i = 0; i < 1000; i++) many.set([fd, i % 7, 2, 0, 1, -1], 6 * i);
+    const lengths = new Int32Array(1000);
+    equal(addon.send(many, 1000, slots, slots, lengths), 1000);
+    equal(lengths.every((length) => length === 2), true);
+    while (addon.receive(fds, 1, 64, sink, 64, new Int32Array(384), new Uint8Array(8192), new Uint8Array(8192)) > 0);
+    addon.send(jobs, 1, slots, slots, results);
+    addon.send(jobs.subarray(72), 1, slots, slots, results);
+
+    // Groups, options, descriptors.
+    const group = new Uint8Array(384);
+    equal(addon.encodeAddress('239.255.1.2', 0, group, 0), 4);
+    equal(addon.encodeAddress('127.0.0.1', 0, group, 128), 4);
+    for (const [place, source] of [[-1, -1], [257, -1], [256, -1], [0, 256], [0, 257], [0, -2]]) {
+      equal(addon.membership(fd, 1, 1, group, place, source), EINVAL);
+    }
+    equal(addon.membership(fd, 1, -1, group, 0, -1), EINVAL);
+    equal(addon.membership(99999, 1, 1, group, 0, -1), -9);
+    equal(addon.multicastInterface(fd, -1), EINVAL);
+    equal(addon.multicastInterface(99999, 1), -9);
+    for (const option of [-1, 1000, 2 ** 31 - 1]) {
+      equal(addon.getOption(fd, option), EINVAL);
+      equal(addon.setOption(fd, option, 1), EINVAL);
+    }
+    equal(addon.getOption(99999, 5), -9);
+    equal(addon.disconnect(99999), -9);
+    equal(addon.interfaceIndex('nowhere0'), -19);
+    equal(addon.interfaceIndex('300.1.1.1'), -19);
+    equal(addon.interfaceIndex('x'.repeat(256)), EINVAL);
+    equal(addon.adoptUdp(tcp), EINVAL);
+    equal(addon.adoptUdp(99999), -9);
+    equal(addon.adoptUdp(-1), -9);
 
     // Datagrams that do not fit are cut, and said to be.
     const records = new Int32Array(60);
