@@ -6,7 +6,7 @@
 // (UDP_GRO): equal ones, the last may be shorter. They are handed out one by one.
 import type { AsyncResource } from 'node:async_hooks';
 import { DATAGRAM_ROOM, type DatagramOutbox, RECORDS } from './datagram-outbox.js';
-import { type Addressed, EncodedEndpoint } from './endpoint.js';
+import { type Addressed, decodeSlot } from './endpoint.js';
 import type { Decode, EndpointTable } from './endpoint-table.js';
 import type { Exchange } from './exchange.js';
 import { native, SLOT_SIZE } from './native.js';
@@ -112,7 +112,7 @@ export class DatagramInbox {
   }
 
   /** Who sent a record. */
-  peer(record: number, decode?: Decode): Addressed | undefined {
+  peer<T extends Addressed>(record: number, decode: Decode<T>): T | undefined {
     return this.#endpoints.get(record, decode);
   }
 
@@ -124,8 +124,7 @@ export class DatagramInbox {
 
   get localAddress(): string | undefined {
     if ((this.#word(3) & HAS_LOCAL) === 0) return undefined;
-    const local = this.#endpoints.get(RECORDS + this.#record);
-    return local instanceof EncodedEndpoint ? local.address : undefined;
+    return this.#endpoints.get(RECORDS + this.#record, decodeSlot)?.address;
   }
 
   get interfaceIndex(): number {

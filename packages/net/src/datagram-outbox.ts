@@ -160,7 +160,8 @@ export class DatagramOutbox {
       if (result < 0) this.#returnTo(i, result);
     }
     if (this.#joins) this.#tellOfJoins(count);
-    this.#senders.fill(undefined, 0, count);
+    // They are not kept alive by this.
+    for (let i = 0; i < count; i++) this.#senders[i] = undefined;
   }
 
   #returnTo(i: number, errno: number): void {

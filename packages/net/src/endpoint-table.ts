@@ -6,11 +6,11 @@
 // its place in the cache. The cache is direct-mapped: of two endpoints that share a place the later
 // one takes it, unless a job that is not sent yet refers to it. So it is bounded, and there is
 // nothing to evict.
-import { Addressed, decodeSlot } from './endpoint.js';
+import { Addressed } from './endpoint.js';
 import { SLOT_LENGTH_WORD, SLOT_SIZE } from './native.js';
 
-/** Makes the endpoint of a slot; undefined if there is none. */
-export type Decode = (slots: Uint8Array, offset: number) => Addressed | undefined;
+/** Makes the endpoint of a slot; undefined if there is none. One for each family of addresses. */
+export type Decode<T extends Addressed> = (slots: Uint8Array, offset: number) => T | undefined;
 
 const CACHE_SIZE = 1024; // a power of two
 const SLOT_WORDS = SLOT_SIZE / 4;
@@ -37,10 +37,12 @@ export class EndpointTable {
   }
 
   /** The endpoint in a slot, made once for each; undefined if it holds none. */
-  get(slot: number, decode: Decode = decodeSlot): Addressed | undefined {
+  get<T extends Addressed>(slot: number, decode: Decode<T>): T | undefined {
     const place = this.#placeFor(slot);
     const owner = this.#owners[place];
-    if (owner !== undefined && this.#same(slot, this.#cache + place)) return owner;
+    if (owner !== undefined && this.#same(slot, this.#cache + place)) {
+      return owner as T; // the same address, so it was the same decoder
+    }
     const endpoint = decode(this.slots, slot * SLOT_SIZE);
     if (endpoint !== undefined) this.#install(endpoint, slot, place);
     return endpoint;

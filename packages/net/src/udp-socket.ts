@@ -13,6 +13,7 @@ import { localEndpoint, openSocket, orClose, remoteEndpoint, useEndpoint } from 
 import {
   type Addressed,
   checkFamily,
+  decodeSlot,
   EncodedEndpoint,
   type Endpoint,
   encodeEndpoint,
@@ -335,8 +336,7 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
 
   /** @internal */
   protected override senderOf(record: number): Endpoint | undefined {
-    const peer = this.exchange.datagramInbox.peer(record);
-    return peer instanceof EncodedEndpoint ? peer : this.#remote;
+    return this.exchange.datagramInbox.peer(record, decodeSlot) ?? this.#remote;
   }
 
   /** @internal */

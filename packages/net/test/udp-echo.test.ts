@@ -119,6 +119,22 @@ onEveryReactor((bench) => {
     expect(heard[0]?.peer).toMatchObject({ address: `::ffff:${V4}`, family: 'IPv6' });
   });
 
+  test('an IPv4 address given to a socket of both families is mapped', async () => {
+    const server = echo(bench());
+    const { port } = server.address();
+    const client = bind(bench(), { address: '::', ipv6Only: false });
+    const answers = collect(client);
+    client.send('by port', port, V4);
+    client.send('by peer', server.address());
+    await bench().until(() => answers.length === 2, 'two answers');
+    client.connect(server.address());
+    expect(client.remote).toEqual({ address: `::ffff:${V4}`, family: 'IPv6', port });
+    client.send('connected');
+    await bench().until(() => answers.length === 3, 'the third');
+    expect(answers.map(({ data }) => String(data))).toEqual(['by port', 'by peer', 'connected']);
+    for (const { peer } of answers) expect(peer).toEqual(client.remote);
+  });
+
   test("with Node's own socket as the peer", async () => {
     const server = echo(bench());
     const client = dgram.createSocket('udp4');

@@ -138,6 +138,22 @@ onEveryReactor((bench) => {
     expect(raw).toEqual(Array.from({ length: 11 }, (_, i) => `${i}`));
   });
 
+  test('a paused socket is not read; finish ends the pause and loses nothing', async () => {
+    const server = bind(bench());
+    const raw: string[] = [];
+    server.receive((buffer, offset, length) => {
+      raw.push(buffer.toString('utf8', offset, offset + length));
+    });
+    server.pause();
+    const client = bench().track(UdpSocket.connect(bench().reactor, server.address()));
+    for (let i = 0; i < 100; i++) client.send(`${i}`);
+    await bench().idle();
+    expect(raw).toEqual([]);
+    server.finish();
+    await bench().until(() => server.closed, 'the end');
+    expect(raw).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`));
+  });
+
   test('peers that share a place in the cache of peers: each gets its own answer', async () => {
     // 300 ports on 1024 places: dozens of them meet, some within one batch.
     const server = bind(bench(), { receiveBufferSize: 4 << 20 });
