@@ -13,7 +13,7 @@
 namespace pollux::net {
 namespace {
 
-constexpr int kRecordWords = 4;
+constexpr int kRecordWords = 6;
 constexpr size_t kLeastRoom = 4096;  // a slab with less is as good as full
 
 // Beside the descriptors an adopted socket may have been told to deliver credentials, a security
@@ -54,17 +54,19 @@ int TakeFds(OwnedFds* owned, msghdr* header, Arrivals* arrivals) {
   return static_cast<int>(arrivals->used - before) + (lost ? kFdsLost : 0);
 }
 
-// Receives one message into a vector; what it carries goes to `arrivals`.
+// Receives one message into a vector; what it carries goes to `arrivals`. Without those there is no
+// room for descriptors, and the kernel drops them.
 int64_t ReceiveOne(OwnedFds* owned, int fd, msghdr* header, Arrivals* arrivals, int32_t* passed) {
   alignas(cmsghdr) uint8_t control[kControlRoom];
   int64_t length;
   do {
-    header->msg_control = control;
-    header->msg_controllen = sizeof control;
+    header->msg_control = arrivals == nullptr ? nullptr : control;
+    header->msg_controllen = arrivals == nullptr ? 0 : sizeof control;
     length = recvmsg(fd, header, kReceiveFlags);
   } while (length < 0 && errno == EINTR);
   *passed = 0;
   if (length < 0) return -errno;
+  if (arrivals == nullptr) return length;
   *passed = TakeFds(owned, header, arrivals);
   header->msg_control = nullptr;
   return length;
@@ -167,7 +169,8 @@ int ReceiveFds(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, in
   Arrivals arrivals{arrived};
   size_t written = 0;
   for (int index = 0; index < count && written < room; index++) {
-    const int fd = fds.data[index];
+    const bool takes = fds.data[index] < 0;
+    const int fd = takes ? ~fds.data[index] : fds.data[index];
     const bool open = owned->Has(fd);
     for (int tries = 0; tries < per_fd && written < room; tries++) {
       if (!arrivals.HasRoom()) return static_cast<int>(written);
@@ -180,7 +183,8 @@ int ReceiveFds(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, in
       header.msg_name = &address;
       header.msg_namelen = sizeof address;
       int32_t taken = 0;
-      const int64_t length = open ? ReceiveOne(owned, fd, &header, &arrivals, &taken) : -EBADF;
+      int64_t length = -EBADF;
+      if (open) length = ReceiveOne(owned, fd, &header, takes ? &arrivals : nullptr, &taken);
       if (IsAgain(static_cast<int>(length))) break;
       memset(peer, 0, kSlotSize);
       if (length >= 0) {
@@ -193,6 +197,8 @@ int ReceiveFds(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, in
       record[1] = length < 0 ? 0 : static_cast<int32_t>(written * slot);
       record[2] = static_cast<int32_t>(length);
       record[3] = length >= 0 && (header.msg_flags & MSG_TRUNC) != 0 ? kTruncated : 0;
+      record[4] = 0;
+      record[5] = 0;
       passed.data[written++] = taken;
       if (length < 0) break;
     }

@@ -53,7 +53,8 @@ int SendFds(OwnedFds* owned, int fd, Bytes data, int offset, int length, Words f
 constexpr int kFdsLost = 1 << 16;
 int ReadFds(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results,
             Words passed, Words arrived);
-// As Receive, with descriptors: passed[i] is for record i.
+// As Receive, one message after the other, with descriptors for those of `fds` that are given as
+// their complement (~fd); passed[i] is for record i.
 int ReceiveFds(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int slot_size,
                Words records, Bytes peers, Words passed, Words arrived);
 

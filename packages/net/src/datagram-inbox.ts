@@ -10,6 +10,7 @@ import { type Addressed, decodeSlot } from './endpoint.js';
 import type { Decode, EndpointTable } from './endpoint-table.js';
 import type { Exchange } from './exchange.js';
 import { native, SLOT_SIZE } from './native.js';
+import type { OwnedFd } from './owned-fd.js';
 import { POISON, poisons } from './stream-inbox.js';
 
 /** A socket as the inbox sees it. */
@@ -33,10 +34,15 @@ export interface DatagramInfo {
   readonly localAddress: string | undefined;
   /** With `packetInfo`: the index of the interface that it came in by; else 0. */
   readonly interfaceIndex: number;
+  /**
+   * Descriptors that came with it, with `receiveFds` on a Unix socket. Whoever asks for them has to
+   * close them; those that nobody has asked for are closed.
+   */
+  readonly fds?: OwnedFd[] | undefined;
 }
 
 /** Of one socket; one that has more is read again after all others. */
-const PER_SOCKET = 64;
+export const PER_SOCKET = 64;
 const SOCKETS = 64;
 const RECORD_WORDS = 6;
 const TRUNCATED = 1;
@@ -53,7 +59,8 @@ export class DatagramInbox {
   readonly #endpoints: EndpointTable;
   readonly #peers: Uint8Array;
   readonly #locals: Uint8Array;
-  readonly #readers: DatagramReader[] = [];
+  /** @internal */
+  protected readonly readers: DatagramReader[] = [];
   /** The first of those that were read together; the records of all. */
   #first = 0;
   #count = 0;
@@ -79,12 +86,12 @@ export class DatagramInbox {
 
   /** A socket is readable. */
   add(reader: DatagramReader): void {
-    this.#readers.push(reader);
+    this.readers.push(reader);
   }
 
   /** Receives for all that were added, hands out what came, and returns how much that was. */
   deliver(): number {
-    const readers = this.#readers;
+    const { readers } = this;
     const exchange = this.#exchange;
     let first = 0;
     let received = 0;
@@ -133,32 +140,36 @@ export class DatagramInbox {
 
   /** Receives for readers from one on, and returns how many were looked at. */
   #receive(first: number): number {
-    const asked = Math.min(this.#readers.length - first, SOCKETS);
+    const asked = Math.min(this.readers.length - first, SOCKETS);
     for (let i = 0; i < asked; i++) {
-      this.#fds[i] = (this.#readers[first + i] as DatagramReader).fd;
+      this.#fds[i] = (this.readers[first + i] as DatagramReader).fd;
     }
     this.#first = first;
     this.#next = 0;
     this.#done = 0;
-    this.#count = native.receive(
-      this.#fds,
-      asked,
-      PER_SOCKET,
-      this.#slab,
-      DATAGRAM_ROOM,
-      this.#records,
-      this.#peers,
-      this.#locals,
-    );
+    this.#count = this.fill(first, this.#fds, asked, this.#slab, this.#records, this.#peers);
     // When there is no room for more, those behind the last may not have been asked.
     if (this.#count < RECORDS) return asked;
     return (this.#records[(RECORDS - 1) * RECORD_WORDS] as number) + 1;
   }
 
+  /** @internal As `native.receive`, which it is; the first is that of `readers[first]`. */
+  protected fill(
+    _first: number,
+    fds: Int32Array,
+    asked: number,
+    slab: Uint8Array,
+    records: Int32Array,
+    peers: Uint8Array,
+  ): number {
+    const locals = this.#locals;
+    return native.receive(fds, asked, PER_SOCKET, slab, DATAGRAM_ROOM, records, peers, locals);
+  }
+
   readonly #deliverNext = (): boolean => {
     if (this.#next >= this.#count) return false;
     const index = this.#records[this.#next * RECORD_WORDS] as number;
-    const reader = this.#readers[this.#first + index] as DatagramReader;
+    const reader = this.readers[this.#first + index] as DatagramReader;
     reader.context.runInAsyncScope(this.#deliverGroup, this, reader, index);
     return true;
   };
@@ -166,7 +177,7 @@ export class DatagramInbox {
   #keepNext(): void {
     const index = this.#records[this.#next * RECORD_WORDS] as number;
     this.#take();
-    const reader = this.#readers[this.#first + index] as DatagramReader;
+    const reader = this.readers[this.#first + index] as DatagramReader;
     reader.keep(this.#record, this.#offset, this.#length);
   }
 

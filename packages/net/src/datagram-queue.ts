@@ -41,6 +41,16 @@ export class DatagramQueue implements DatagramSender {
     return this.#waiting.length > 0;
   }
 
+  /** Whether a datagram for this peer has to wait. */
+  isFull(_peer: Addressed | undefined): boolean {
+    return this.full;
+  }
+
+  /** Whether the poller tells when it may go on. */
+  get polled(): boolean {
+    return this.full;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }

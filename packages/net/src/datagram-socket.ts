@@ -4,7 +4,7 @@
 // else the listeners of `'message'`. Without any of them it is read and dropped.
 import { Interest, type SystemError, systemError } from '@pollux/core';
 import { heed, ignore } from './abort.js';
-import type { DatagramInfo, DatagramReader } from './datagram-inbox.js';
+import type { DatagramInbox, DatagramInfo, DatagramReader } from './datagram-inbox.js';
 import { type Datagram, DatagramIterator } from './datagram-iterator.js';
 import { copyOf } from './datagram-outbox.js';
 import { DatagramQueue } from './datagram-queue.js';
@@ -72,7 +72,7 @@ export abstract class DatagramSocket<P>
   /** @internal */
   constructor(exchange: Exchange, fd: number, type: string, options: DatagramOptions) {
     super(exchange, fd, type);
-    this.queue = new DatagramQueue(
+    this.queue = this.makeQueue(
       fd,
       options.maxQueuedBytes ?? MAX_QUEUED_BYTES,
       () => this.#settle(),
@@ -176,11 +176,8 @@ export abstract class DatagramSocket<P>
     local: Addressed | undefined,
   ): boolean {
     const { exchange, queue } = this;
-    if (queue.full) {
-      if (!queue.hasRoom(length)) {
-        this.#dropped = true;
-        return false;
-      }
+    if (queue.isFull(peer)) {
+      if (!queue.hasRoom(length)) return this.refuse();
       queue.keep(copyOf(data, offset, length), peer, local);
       return true;
     }
@@ -207,6 +204,22 @@ export abstract class DatagramSocket<P>
       if (!this.post(data, from, length, peer, local)) return false;
     }
     return true;
+  }
+
+  /** @internal Says no to a datagram; `'drain'` will follow. */
+  protected refuse(): false {
+    this.#dropped = true;
+    return false;
+  }
+
+  /** @internal Where what finds the socket full waits. Called by the constructor. */
+  protected makeQueue(...args: ConstructorParameters<typeof DatagramQueue>): DatagramQueue {
+    return new DatagramQueue(...args);
+  }
+
+  /** @internal Who receives for it. */
+  protected get inbox(): DatagramInbox {
+    return this.exchange.datagramInbox;
   }
 
   /** @internal */
@@ -244,8 +257,18 @@ export abstract class DatagramSocket<P>
   found(events: number): void {
     if ((events & Interest.writable) !== 0) this.#sendOn();
     if ((events & Interest.readable) === 0) return;
-    if (this.#reads) this.exchange.datagramInbox.add(this);
+    if (this.#reads) this.inbox.add(this);
     else this.#settle();
+  }
+
+  /** @internal Whether more may be read: what was read before is handed out. */
+  protected get reads(): boolean {
+    return this.#reads;
+  }
+
+  /** @internal Whether a `for await` loop takes what comes. */
+  protected get loops(): boolean {
+    return this.#iterator !== undefined;
   }
 
   get #reads(): boolean {
@@ -261,7 +284,7 @@ export abstract class DatagramSocket<P>
     if (!this.listens) return;
     if (!this.#paused && this.#held.length > 0) this.exchange.tell(this.context, this.#deliverHeld);
     const readable = this.#reads ? Interest.readable : 0;
-    this.want(readable | (this.queue.full ? Interest.writable : 0));
+    this.want(readable | (this.queue.polled ? Interest.writable : 0));
   }
 
   /** @internal */
@@ -276,7 +299,7 @@ export abstract class DatagramSocket<P>
       this.#failed(systemError(length, 'recvmmsg', this.whereTo(undefined)));
       return;
     }
-    const inbox = this.exchange.datagramInbox;
+    const { inbox } = this;
     const callback = this.#callback;
     if (callback !== undefined) {
       const peer = this.senderOf(record);
@@ -303,7 +326,7 @@ export abstract class DatagramSocket<P>
   }
 
   #copy(record: number, offset: number, length: number): Datagram<P> | undefined {
-    const inbox = this.exchange.datagramInbox;
+    const { inbox } = this;
     const peer = this.senderOf(record);
     if (peer === undefined) return undefined;
     return { data: inbox.copy(offset, length), peer, info: this.infoOf(inbox.info) };
@@ -344,7 +367,7 @@ export abstract class DatagramSocket<P>
     // Else a flood would keep it for ever.
     if (this.#finishing === OPEN_ROUNDS) native.stopInput(this.fd);
     this.#finishing = (this.#finishing ?? 0) + 1;
-    const inbox = this.exchange.datagramInbox;
+    const { inbox } = this;
     inbox.add(this);
     const empty = inbox.deliver() === 0 && this.#held.length === 0;
     if (empty && this.#foundEmpty) this.#close(false);
@@ -353,6 +376,11 @@ export abstract class DatagramSocket<P>
   }
 
   // Sending.
+
+  /** @internal There is room, or may be. */
+  protected sendOn(): void {
+    this.#sendOn();
+  }
 
   #sendOn(): void {
     this.queue.resume(this.exchange.datagramOutbox);

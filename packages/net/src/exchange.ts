@@ -17,6 +17,7 @@ import { DatagramInbox } from './datagram-inbox.js';
 import { DatagramOutbox } from './datagram-outbox.js';
 import { StreamInbox } from './stream-inbox.js';
 import { StreamOutbox } from './stream-outbox.js';
+import { UnixDatagramInbox } from './unix-datagram-inbox.js';
 import { UnixStreamInbox } from './unix-stream-inbox.js';
 
 /** A socket as the exchange sees it. */
@@ -48,6 +49,7 @@ export class Exchange {
   readonly #batch: Batch;
   #unixStreamInbox: UnixStreamInbox | undefined;
   #datagramInbox: DatagramInbox | undefined;
+  #unixDatagramInbox: UnixDatagramInbox | undefined;
   #datagramOutbox: DatagramOutbox | undefined;
   readonly #members: (Member | undefined)[] = [];
   readonly #freePlaces: number[] = [];
@@ -91,6 +93,12 @@ export class Exchange {
   get datagramInbox(): DatagramInbox {
     this.#datagramInbox ??= new DatagramInbox(this, this.datagramOutbox);
     return this.#datagramInbox;
+  }
+
+  /** Of Unix sockets. */
+  get unixDatagramInbox(): UnixDatagramInbox {
+    this.#unixDatagramInbox ??= new UnixDatagramInbox(this, this.datagramOutbox);
+    return this.#unixDatagramInbox;
   }
 
   get datagramOutbox(): DatagramOutbox {
@@ -158,6 +166,7 @@ export class Exchange {
       this.streamInbox.deliver();
       this.#unixStreamInbox?.deliver();
       this.#datagramInbox?.deliver();
+      this.#unixDatagramInbox?.deliver();
       this.#serve();
     });
   }

@@ -27,6 +27,13 @@ export {
   type UdpSocketEvents,
 } from './udp-socket.js';
 export type { UnixAddress } from './unix-address.js';
+export {
+  type UnixBindOptions,
+  type UnixDatagramConnectOptions,
+  type UnixDatagramEvents,
+  type UnixDatagramOptions,
+  UnixDatagramSocket,
+} from './unix-datagram-socket.js';
 export { UnixListener, type UnixListenerEvents, type UnixListenOptions } from './unix-listener.js';
 export {
   type PeerCredentials,

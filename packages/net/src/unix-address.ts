@@ -1,6 +1,7 @@
 // The addresses of Unix sockets: a path in the file system, or on Linux an abstract name, which
 // begins with a NUL, or none at all. Kept with their slots, as IP endpoints are (endpoint.ts).
 import { invalidType, invalidValue, outOfRange, PolluxError } from '@pollux/core';
+import { Addressed } from './endpoint.js';
 import { ENAMETOOLONG, EOPNOTSUPP, native, SLOT_SIZE } from './native.js';
 
 /** The name of a Unix socket. */
@@ -13,27 +14,24 @@ export interface UnixAddress {
 }
 
 /** An address that knows its slot. */
-export class EncodedPath implements UnixAddress {
+export class EncodedPath extends Addressed implements UnixAddress {
   static {
     // As it is printed.
     Object.defineProperty(EncodedPath, 'name', { value: 'UnixAddress' });
   }
 
   readonly path: string;
-  readonly #slot: Uint8Array;
+  readonly #unix = true;
 
   constructor(path: string, slot: Uint8Array) {
+    super(slot);
     this.path = path;
-    this.#slot = slot;
     Object.freeze(this);
   }
 
+  /** Whether it is one of these, not merely like one. */
   static is(address: object): address is EncodedPath {
-    return #slot in address;
-  }
-
-  static slotOf(address: EncodedPath): Uint8Array {
-    return address.#slot;
+    return #unix in address;
   }
 }
 
@@ -60,6 +58,11 @@ export function encodePath(name: string, path: unknown): EncodedPath {
   return address;
 }
 
+/** The address of a bind that lets the system choose an abstract name. */
+export function autobindAddress(name: string): EncodedPath {
+  return encodeBytes(name, Buffer.alloc(0));
+}
+
 function encodeBytes(name: string, bytes: Buffer): EncodedPath {
   const slot = new Uint8Array(SLOT_SIZE);
   const result = native.encodePath(bytes, slot, 0);
@@ -70,6 +73,16 @@ function encodeBytes(name: string, bytes: Buffer): EncodedPath {
   }
   if (result < 0) throw invalidValue(name, 'a path without a NUL in it', bytes.toString());
   return new EncodedPath(bytes.toString(), slot);
+}
+
+/** A peer as a caller gives it: a path, one of ours, or any object with a path. */
+export function toEncodedPath(name: string, peer: unknown): EncodedPath {
+  if (typeof peer !== 'object' || peer === null || peer instanceof Uint8Array) {
+    return encodePath(name, peer);
+  }
+  if (!EncodedPath.is(peer)) return encodePath(`${name}.path`, (peer as Partial<UnixAddress>).path);
+  if (peer.path === '') throw invalidValue(name, 'a socket with a name', peer.path);
+  return peer;
 }
 
 const bytes = Buffer.alloc(SLOT_SIZE);
