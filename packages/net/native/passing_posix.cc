@@ -117,7 +117,10 @@ int SendFds(OwnedFds* owned, int fd, Bytes data, int offset, int length, Words f
   do {
     sent = sendmsg(fd, &header, kNoSignal);
   } while (sent < 0 && errno == EINTR);
-  return sent < 0 ? -errno : static_cast<int>(sent);
+  if (sent >= 0) return static_cast<int>(sent);
+  // The user's descriptors on their way are too many (unix(7)): like a buffer that is full, this
+  // passes. Not every runtime has a name for it.
+  return errno == ETOOMANYREFS ? -ENOBUFS : -errno;
 }
 
 int ReadFds(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results,

@@ -43,7 +43,7 @@ int ReleaseFd(OwnedFds* owned, int fd);
 
 // One message, with descriptors of the owned set (at most kMaxFds, or none): to the address in slot
 // 0 of `peer`, or, where that is empty, to where the socket is connected. Returns how many bytes
-// were taken; the descriptors went with the first.
+// were taken; the descriptors went with the first. -ENOBUFS: too many descriptors are on their way.
 int SendFds(OwnedFds* owned, int fd, Bytes data, int offset, int length, Words fds, int count,
             Bytes peer);
 

@@ -8,7 +8,7 @@
 import type { Timer } from '@pollux/core';
 import { DatagramQueue } from './datagram-queue.js';
 import { Addressed } from './endpoint.js';
-import { EAGAIN, native } from './native.js';
+import { EAGAIN, ENOBUFS, native } from './native.js';
 import { closeFds } from './owned-fd.js';
 
 interface Waiting {
@@ -41,6 +41,8 @@ export class UnixDatagramQueue extends DatagramQueue {
   #weight = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #retry: Timer | undefined;
+  /** Too many descriptors are on their way: no poller tells when they are fewer. */
+  #crowded = false;
 
   constructor(
     owner: QueueOwner,
@@ -66,7 +68,7 @@ export class UnixDatagramQueue extends DatagramQueue {
 
   /** Only where a socket is connected; where one address was given, none is ever left out. */
   override get polled(): boolean {
-    return this.#waiting.has(keyOf(undefined));
+    return this.#waiting.has(keyOf(undefined)) && !this.#crowded;
   }
 
   override hasRoom(length: number, fds = 0): boolean {
@@ -104,7 +106,9 @@ export class UnixDatagramQueue extends DatagramQueue {
     }
     if (sent > 0) this.#pauseMs = FIRST_PAUSE_MS;
     else this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
-    if (this.full && !this.polled) this.#tryLater();
+    if (!this.full) return;
+    this.#onFull(); // maybe polled, maybe not any more
+    if (!this.polled) this.#tryLater();
   }
 
   override clear(): void {
@@ -126,7 +130,8 @@ export class UnixDatagramQueue extends DatagramQueue {
     const { data, peer, fds } = item;
     const slot = peer === undefined ? CONNECTED : Addressed.slotOf(peer);
     const result = native.sendFds(this.fd, data, 0, data.length, fds, fds.length, slot);
-    if (result === EAGAIN) return false;
+    this.#crowded = result === ENOBUFS;
+    if (result === EAGAIN || this.#crowded) return false;
     this.#weight -= weightOf(item);
     closeFds(fds);
     if (result < 0) this.refused(result, peer);

@@ -210,6 +210,57 @@ test('out of descriptors: the stream fails with EMFILE, and what came is closed'
   ]);
 });
 
+test('too many on their way for an ordinary user: they wait, and arrive', async () => {
+  const { stdout, stderr, code } = await runChild(
+    `
+    import { Reactor } from '@pollux/core';
+    import { UnixDatagramSocket, UnixStream } from '@pollux/net';
+    const reactor = new Reactor({ mode: 'blocking' });
+    const [first, second] = UnixStream.pair(reactor);
+    const [third, fourth] = UnixDatagramSocket.pair(reactor, { receiveFds: true });
+    fourth.pause();
+    for (let i = 0; i < 24; i++) {
+      first.sendFds(String(i % 10), Array(20).fill(0));
+      reactor.turn(0);
+    }
+    console.log(first.queuedFds > 100, first.destroyed);
+    third.sendFds('x', Array(20).fill(0));
+    const before = reactor.stats().callbacks;
+    for (let i = 0; i < 50; i++) reactor.turn(2);
+    console.log(third.queuedBytes > 0, reactor.stats().callbacks - before < 40);
+    let fds = 0;
+    let text = '';
+    const count = (some) => { for (const fd of some) { fd.close(); fds++; } };
+    second.on('fds', count);
+    second.on('data', (data) => { text += data; });
+    fourth.on('message', (data, peer, info) => { count(info.fds); text += data; });
+    fourth.resume();
+    while (text.length < 25) reactor.turn(50);
+    console.log(fds, text.replace('x', ''), first.queuedFds, third.queuedBytes);
+    reactor.close();
+    `,
+    (command) => [
+      ...(process.getuid?.() === 0
+        ? [
+            'setpriv',
+            ...['inh-caps', 'bounding-set'].map((set) => `--${set}=-sys_resource,-sys_admin`),
+          ]
+        : []),
+      'prlimit',
+      // So many may be on their way; those that wait are open here, and fewer.
+      '--nofile=300:300',
+      ...command,
+    ],
+  );
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  expect(stdout.split('\n')).toEqual([
+    'true false',
+    'true true',
+    '500 012345678901234567890123 0 0',
+    '',
+  ]);
+});
+
 test('a worker that is terminated in the middle leaves none open', async () => {
   const code = `
     const { parentPort } = require('node:worker_threads');
