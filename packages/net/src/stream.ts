@@ -343,6 +343,8 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     if (this.#full && (events & Interest.writable) !== 0) {
       this.#full = false;
       if (this.#corked === 0) this.exchange.streamOutbox.add(this);
+      // Not full again after that: the poller must not go on to tell of room that nobody needs.
+      else this.#settle();
     }
     if ((events & Interest.readable) === 0) return;
     if (this.#callback === undefined) this.#listening = this.hears('data');
@@ -507,9 +509,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
       this.queue.shift(result);
       this.#bytesWritten += result;
     }
-    const full = result < offered;
-    const changed = full !== this.#full;
-    this.#full = full;
+    this.#full = result < offered;
     if (this.queue.bytes === 0) {
       if (this.#needsDrain) {
         this.#needsDrain = false;
@@ -517,7 +517,8 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
       }
       if (this.#ending) this.#shutdown();
     }
-    if (changed) this.#settle();
+    const asks = (this.interest & Interest.writable) !== 0;
+    if (this.#full !== asks) this.#settle();
   }
 
   readonly #drained = (): void => {
