@@ -22,7 +22,9 @@ export type PolluxErrorCode =
   /** No backend could be chosen; `candidates` tells why each was passed over. */
   | 'ERR_POLLUX_NO_BACKEND'
   /** `poller.events` was transferred away; it has been replaced. */
-  | 'ERR_POLLUX_EVENTS_DETACHED';
+  | 'ERR_POLLUX_EVENTS_DETACHED'
+  /** More waited to be written to a stream than its `maxQueuedBytes`. */
+  | 'ERR_POLLUX_QUEUE_FULL';
 
 const BRAND = Symbol.for('pollux.error');
 

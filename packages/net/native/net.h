@@ -86,11 +86,15 @@ int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset);
 // Sets the option of that number in the list of sockets_posix.cc.
 int SetOption(OwnedFds* owned, int fd, int option, int value);
 int GetOption(OwnedFds* owned, int fd, int option);
+// Closing it will send a reset and drop what was not sent (SO_LINGER of 0 seconds, socket(7)).
+int ResetOnClose(OwnedFds* owned, int fd);
 
 // A descriptor of our own for a listening socket that somebody else has opened, as that of another
 // thread; nonblocking, and so is the other's from here on. -EINVAL for what does not listen, or not
 // on an IP address.
 int AdoptListener(OwnedFds* owned, int fd);
+// The same for a connection. -EINVAL for what is no TCP socket, -ENOTCONN for one not connected.
+int AdoptStream(OwnedFds* owned, int fd);
 // From here on nothing new begins: a listener's kernel drops what opens a connection (not what
 // completes one that is being opened), a datagram socket's drops everything. For all that share the
 // socket, for good. -ENOSYS where there are no socket filters.

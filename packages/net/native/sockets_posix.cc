@@ -73,6 +73,35 @@ constexpr int kUdpGro = UDP_GRO;
 #else
 constexpr int kUdpGro = kNone;
 #endif
+#ifdef TCP_KEEPIDLE
+constexpr int kKeepIdle = TCP_KEEPIDLE;
+#elif defined(TCP_KEEPALIVE)
+constexpr int kKeepIdle = TCP_KEEPALIVE;  // Darwin's name of it
+#else
+constexpr int kKeepIdle = kNone;
+#endif
+#ifdef TCP_KEEPINTVL
+constexpr int kKeepInterval = TCP_KEEPINTVL;
+constexpr int kKeepCount = TCP_KEEPCNT;
+#else
+constexpr int kKeepInterval = kNone;
+constexpr int kKeepCount = kNone;
+#endif
+#ifdef TCP_USER_TIMEOUT
+constexpr int kUserTimeout = TCP_USER_TIMEOUT;
+#else
+constexpr int kUserTimeout = kNone;
+#endif
+#ifdef TCP_DEFER_ACCEPT
+constexpr int kDeferAccept = TCP_DEFER_ACCEPT;
+#else
+constexpr int kDeferAccept = kNone;
+#endif
+#ifdef IP_BIND_ADDRESS_NO_PORT
+constexpr int kBindAddressNoPort = IP_BIND_ADDRESS_NO_PORT;
+#else
+constexpr int kBindAddressNoPort = kNone;
+#endif
 
 struct Option {
   int level;
@@ -101,6 +130,14 @@ constexpr Option kOptions[] = {
     {IPPROTO_IPV6, kPacketInfo6},         // 16
     {IPPROTO_UDP, kUdpSegment},           // 17
     {IPPROTO_UDP, kUdpGro},               // 18
+    // TCP's own.
+    {SOL_SOCKET, SO_KEEPALIVE},        // 19
+    {IPPROTO_TCP, kKeepIdle},          // 20
+    {IPPROTO_TCP, kKeepInterval},      // 21
+    {IPPROTO_TCP, kKeepCount},         // 22
+    {IPPROTO_TCP, kUserTimeout},       // 23
+    {IPPROTO_TCP, kDeferAccept},       // 24
+    {IPPROTO_IP, kBindAddressNoPort},  // 25
 };
 
 const Option* FindOption(int option) {
@@ -108,6 +145,23 @@ const Option* FindOption(int option) {
       option >= 0 && static_cast<size_t>(option) < sizeof kOptions / sizeof *kOptions;
   return known ? &kOptions[option] : nullptr;
 }
+
+// A descriptor of our own for a socket that is somebody else's; nonblocking, and so is theirs.
+int Duplicate(OwnedFds* owned, int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return -errno;
+  const int flags = fcntl(copy, F_GETFL);
+  if (flags < 0 || fcntl(copy, F_SETFL, flags | O_NONBLOCK) != 0) {
+    const int error = -errno;
+    close(copy);
+    return error;
+  }
+  if (owned->Add(copy)) return copy;
+  close(copy);
+  return -ENOMEM;
+}
+
+bool IsIp(int family) { return family == AF_INET || family == AF_INET6; }
 
 }  // namespace
 
@@ -178,12 +232,11 @@ int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
 }
 
 int SetOption(OwnedFds* owned, int fd, int option, int value) {
-  const Option* found = FindOption(option);
-  if (found == nullptr) return -EINVAL;
+  const Option* known = FindOption(option);
+  if (known == nullptr) return -EINVAL;
   if (!owned->Has(fd)) return -EBADF;
-  const Option& known = *found;
-  if (known.name == kNone) return -ENOPROTOOPT;
-  return setsockopt(fd, known.level, known.name, &value, sizeof value) == 0 ? 0 : -errno;
+  if (known->name == kNone) return -ENOPROTOOPT;
+  return setsockopt(fd, known->level, known->name, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
 int GetOption(OwnedFds* owned, int fd, int option) {
@@ -196,6 +249,12 @@ int GetOption(OwnedFds* owned, int fd, int option) {
   return getsockopt(fd, known->level, known->name, &value, &length) == 0 ? value : -errno;
 }
 
+int ResetOnClose(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+  const linger none = {1, 0};
+  return setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none) == 0 ? 0 : -errno;
+}
+
 int AdoptListener(OwnedFds* owned, int fd) {
   if (fd < 0) return -EBADF;
   int listens = 0;
@@ -205,19 +264,22 @@ int AdoptListener(OwnedFds* owned, int fd) {
   sockaddr_storage local{};
   length = sizeof local;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) return -errno;
-  const bool ip = local.ss_family == AF_INET || local.ss_family == AF_INET6;
-  if (listens == 0 || !ip) return -EINVAL;
-  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return -errno;
-  const int flags = fcntl(copy, F_GETFL);
-  if (flags < 0 || fcntl(copy, F_SETFL, flags | O_NONBLOCK) != 0) {
-    const int error = -errno;
-    close(copy);
-    return error;
-  }
-  if (owned->Add(copy)) return copy;
-  close(copy);
-  return -ENOMEM;
+  if (listens == 0 || !IsIp(local.ss_family)) return -EINVAL;
+  return Duplicate(owned, fd);
+}
+
+int AdoptStream(OwnedFds* owned, int fd) {
+  if (fd < 0) return -EBADF;
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return -errno;
+  sockaddr_storage address{};
+  length = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return -errno;
+  if (type != SOCK_STREAM || !IsIp(address.ss_family)) return -EINVAL;
+  length = sizeof address;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return -errno;
+  return Duplicate(owned, fd);
 }
 
 int StopInput(OwnedFds* owned, int fd) {

@@ -4,7 +4,7 @@ import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'nod
 import { isIP, type LookupFunction } from 'node:net';
 import { invalidType, invalidValue, type Reactor } from '@pollux/core';
 import { MAX_TIMEOUT_MS, SocketDuplex } from './duplex.js';
-import { checkTcpStreamOptions } from './stream-options.js';
+import { checkTcpStreamOptions } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
 import { checkDelay, checkOptions, checkPort, checkReactor } from './validate.js';
 

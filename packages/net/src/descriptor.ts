@@ -4,8 +4,15 @@ import { systemError } from '@pollux/core';
 import { decodeSlot, EncodedEndpoint } from './endpoint.js';
 import { ENOTCONN, native, SLOT_SIZE } from './native.js';
 
-/** An option to set: its number (SocketOption) and value; undefined leaves the system's default. */
-export type OptionSetting = readonly [option: number, value: number | boolean | undefined];
+/**
+ * An option to set: its number (SocketOption) and value; undefined leaves the system's default. What
+ * is optional may be refused.
+ */
+export type OptionSetting = readonly [
+  option: number,
+  value: number | boolean | undefined,
+  optional?: 'optional',
+];
 
 /** Makes a socket and sets its options. */
 export function openSocket(
@@ -15,14 +22,17 @@ export function openSocket(
 ): number {
   const fd = native.open(family === 'IPv6' ? 6 : 4, type);
   if (fd < 0) throw systemError(fd, 'socket');
-  orClose(fd, () => {
-    for (const [option, value] of options) {
-      if (value === undefined) continue;
-      const result = native.setOption(fd, option, Number(value));
-      if (result < 0) throw systemError(result, 'setsockopt', { fd });
-    }
-  });
+  orClose(fd, () => setOptions(fd, options));
   return fd;
+}
+
+/** Throws what the system refuses. */
+export function setOptions(fd: number, options: readonly OptionSetting[]): void {
+  for (const [option, value, optional] of options) {
+    if (value === undefined) continue;
+    const result = native.setOption(fd, option, Number(value));
+    if (result < 0 && optional === undefined) throw systemError(result, 'setsockopt', { fd });
+  }
 }
 
 /** Runs a step in the making of a socket; if it throws, the descriptor is closed. */

@@ -53,6 +53,8 @@ export class Exchange {
   #datagramOutbox: DatagramOutbox | undefined;
   readonly #members: (Member | undefined)[] = [];
   readonly #freePlaces: number[] = [];
+  /** Those who have nothing to watch yet. */
+  readonly #enrolled = new Set<{ abandon(): void }>();
   /** Watched members that keep the process alive. */
   #refs = 0;
   /** Members to be called in this batch, and how many have been. */
@@ -140,6 +142,15 @@ export class Exchange {
     by.place = member.place;
     member.place = -1;
     this.#members[by.place] = by;
+  }
+
+  /** Somebody without a descriptor wants to know when the reactor is closed. */
+  enroll(who: { abandon(): void }): void {
+    this.#enrolled.add(who);
+  }
+
+  dismiss(who: { abandon(): void }): void {
+    this.#enrolled.delete(who);
   }
 
   /** One member more, or less, keeps the process alive. */
@@ -262,6 +273,6 @@ export class Exchange {
 
   #abandon(): void {
     this.#told = [];
-    for (const member of [...this.#members]) member?.abandon();
+    for (const member of [...this.#members, ...this.#enrolled]) member?.abandon();
   }
 }

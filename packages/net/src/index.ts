@@ -11,13 +11,15 @@ export {
 } from './duplex.js';
 export type { Endpoint } from './endpoint.js';
 export { type Descriptor, OwnedFd } from './owned-fd.js';
-export type { ReceiveCallback, TcpStreamOptions } from './stream-options.js';
+export type { ReceiveCallback } from './stream-options.js';
 export {
   TcpListener,
   type TcpListenerEvents,
   type TcpListenOptions,
 } from './tcp-listener.js';
-export { type TcpConnectOptions, TcpStream, type TcpStreamEvents } from './tcp-stream.js';
+export type { TcpOpenOptions } from './tcp-open.js';
+export type { TcpConnectOptions, TcpStreamOptions } from './tcp-options.js';
+export { TcpStream, type TcpStreamEvents } from './tcp-stream.js';
 export type { UdpBindOptions, UdpCommonOptions, UdpSettings } from './udp-options.js';
 export {
   type MembershipOptions,

@@ -19,7 +19,9 @@ interface Native {
   peerAddress(fd: number, slots: Uint8Array, offset: number): number;
   setOption(fd: number, option: number, value: number): number;
   getOption(fd: number, option: number): number;
+  resetOnClose(fd: number): number;
   adoptListener(fd: number): number;
+  adoptStream(fd: number): number;
   stopInput(fd: number): number;
 
   adoptUdp(fd: number): number;
@@ -151,6 +153,14 @@ export const SocketOption = {
   packetInfo6: 16,
   udpSegment: 17,
   udpGro: 18,
+  // TCP's; times in seconds, the user timeout in milliseconds.
+  keepAlive: 19,
+  keepAliveIdle: 20,
+  keepAliveInterval: 21,
+  keepAliveProbes: 22,
+  userTimeout: 23,
+  deferAccept: 24,
+  bindAddressNoPort: 25,
 } as const;
 
 // Results that are not failures, or not always.
@@ -159,6 +169,8 @@ export const EIO: number = -constants.errno.EIO;
 export const EMFILE: number = -constants.errno.EMFILE;
 export const EAGAIN: number = -constants.errno.EAGAIN;
 export const EINPROGRESS: number = -constants.errno.EINPROGRESS;
+export const ENFILE: number = -constants.errno.ENFILE;
+export const ENOMEM: number = -constants.errno.ENOMEM;
 export const ENOTCONN: number = -constants.errno.ENOTCONN;
 export const ECONNREFUSED: number = -constants.errno.ECONNREFUSED;
 export const ENOBUFS: number = -constants.errno.ENOBUFS;

@@ -10,11 +10,14 @@ export interface StreamOptions {
   allowHalfOpen?: boolean;
   /** `write` returns false when so many bytes wait; 64 KiB if left out. */
   highWaterMark?: number;
-}
-
-export interface TcpStreamOptions extends StreamOptions {
-  /** TCP_NODELAY; true if left out, since writes of one callback are sent together anyway. */
-  noDelay?: boolean;
+  /**
+   * Most bytes that may wait once the system takes no more; beyond it the stream fails with
+   * ERR_POLLUX_QUEUE_FULL. A bound on the memory that a peer who does not read can cost, for writers
+   * who do not heed what `write` answers. No bound if left out.
+   */
+  maxQueuedBytes?: number;
+  /** See `setTimeout`; milliseconds, none if left out. */
+  timeoutMs?: number;
 }
 
 /** How a connection is tried. */
@@ -23,6 +26,14 @@ export interface ConnectTiming {
   connectTimeoutMs?: number;
   /** Milliseconds until the next address is tried beside the last; 250 if left out (RFC 8305). */
   attemptDelayMs?: number;
+}
+
+export interface AbortOptions {
+  /**
+   * Closes it when aborted, without an `'error'`: promises that wait are rejected with its `reason`.
+   * One that is aborted already is thrown, as its reason.
+   */
+  signal?: AbortSignal;
 }
 
 /** Bytes came, where they lie; see `receive`. */
@@ -42,6 +53,8 @@ export interface StreamEvents {
   end: [];
   /** After `write` returned false: everything is written. */
   drain: [];
+  /** No byte was read or written for as long as `setTimeout` was told. */
+  timeout: [];
   /** Something broke, or was given to `destroy`; `'close'` follows. */
   error: [error: Error];
   /** The last event. */
@@ -52,14 +65,13 @@ export interface StreamEvents {
 export function checkStreamOptions(options: StreamOptions): void {
   checkOptions('options', options);
   checkBoolean('options.allowHalfOpen', options.allowHalfOpen);
-  if (options.highWaterMark !== undefined) {
-    checkInteger('options.highWaterMark', options.highWaterMark, 0, Number.MAX_SAFE_INTEGER);
+  for (const name of ['highWaterMark', 'maxQueuedBytes'] as const) {
+    const value = options[name];
+    if (value !== undefined) checkInteger(`options.${name}`, value, 0, Number.MAX_SAFE_INTEGER);
   }
-}
-
-export function checkTcpStreamOptions(options: TcpStreamOptions): void {
-  checkStreamOptions(options);
-  checkBoolean('options.noDelay', options.noDelay);
+  if (options.timeoutMs !== undefined) {
+    checkDelay('options.timeoutMs', options.timeoutMs, MAX_DELAY);
+  }
 }
 
 export function checkConnectTiming(options: ConnectTiming): void {

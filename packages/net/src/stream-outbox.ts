@@ -13,6 +13,8 @@ export interface StreamWriter {
   readonly queue: WriteQueue;
   /** Whether it is in the outbox; the outbox's own. */
   pending: boolean;
+  /** Whether what it has is to wait. */
+  readonly corked: boolean;
   /** Of `offered` bytes so many were taken, or none: a negative errno. */
   wrote(result: number, offered: number): void;
   /** A buffer of the queue was transferred to another thread. */
@@ -48,21 +50,27 @@ export class StreamOutbox {
     this.#pending.push(writer);
   }
 
+  /** Whether a buffer is the arena, or a view of it. */
+  owns(buffer: Uint8Array): boolean {
+    return buffer.buffer === this.arena.buffer;
+  }
+
   /** Queues bytes for a stream that takes some: it is flushed before the arena is used anew. */
   push(queue: WriteQueue, buffer: Uint8Array, offset: number, length: number): void {
-    if (length > LARGEST_COPY || buffer === this.arena) {
-      queue.push(buffer, offset, length);
-      return;
-    }
     const at = this.#used;
-    if (at + length > this.arena.length) {
+    const copies = length <= LARGEST_COPY && at + length <= this.arena.length;
+    if (buffer === this.arena) {
       queue.push(buffer, offset, length);
-      return;
+    } else if (!copies) {
+      // A view of the slab has to be known as such: it is good for this batch only.
+      if (this.owns(buffer)) queue.push(this.arena, buffer.byteOffset + offset, length);
+      else queue.push(buffer, offset, length);
+    } else {
+      if (offset === 0 && length === buffer.length) this.arena.set(buffer, at);
+      else this.arena.set(buffer.subarray(offset, offset + length), at);
+      this.#used = at + length;
+      queue.push(this.arena, at, length);
     }
-    if (offset === 0 && length === buffer.length) this.arena.set(buffer, at);
-    else this.arena.set(buffer.subarray(offset, offset + length), at);
-    this.#used = at + length;
-    queue.push(this.arena, at, length);
   }
 
   /** The same for text. */
@@ -96,8 +104,13 @@ export class StreamOutbox {
     while (next < pending.length && this.#count < MAX_CHUNKS) {
       const writer = pending[next++] as StreamWriter;
       writer.pending = false;
+      if (writer.fd < 0) continue;
+      if (writer.corked) {
+        writer.queue.rescue(this.arena);
+        continue;
+      }
       if (!this.#passBarrier(writer)) continue;
-      const offered = writer.fd < 0 ? 0 : this.#offer(writer);
+      const offered = this.#offer(writer);
       if (offered === 0) continue;
       this.#offers[writers.length] = offered;
       writers.push(writer);
@@ -109,7 +122,7 @@ export class StreamOutbox {
   }
 
   #passBarrier(writer: StreamWriter): boolean {
-    while (writer.fd >= 0 && writer.queue.barrier === 0) {
+    while (writer.queue.barrier === 0) {
       if (writer.pass()) continue;
       writer.queue.rescue(this.arena);
       return false;

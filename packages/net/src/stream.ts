@@ -2,25 +2,20 @@
 //
 // Three things go on at once and end apart. Reading goes on while somebody listens for `'data'`, or
 // receives, and ends with the peer's FIN. Writing goes on while the queue has something, and ends
-// with ours, sent when `end` was called and the queue is empty. The connection closes when both have
-// ended, or at once when something breaks or `destroy` is called.
+// with ours, sent when `end` was called and the queue is empty (stream-writing.ts). The connection
+// closes when both have ended, or at once when something breaks or `destroy` is called.
 import { EventEmitter } from 'node:events';
-import {
-  Interest,
-  invalidType,
-  invalidValue,
-  PolluxError,
-  type SystemError,
-  systemError,
-} from '@pollux/core';
+import { Interest, invalidType, PolluxError, type SystemError, systemError } from '@pollux/core';
+import { heed, ignore } from './abort.js';
 import type { Exchange } from './exchange.js';
-import { EAGAIN, ENOTCONN, native } from './native.js';
-import { type EventMap, Socket } from './socket.js';
+import { IdleTimer } from './idle-timer.js';
+import { EAGAIN } from './native.js';
+import { PullIterator } from './pull-iterator.js';
+import type { EventMap } from './socket.js';
 import type { StreamInbox, StreamReader } from './stream-inbox.js';
 import type { ReceiveCallback, StreamEvents, StreamOptions } from './stream-options.js';
-import type { StreamWriter } from './stream-outbox.js';
-import { checkData, checkFunction, checkInteger, checkSlice } from './validate.js';
-import { WriteQueue } from './write-queue.js';
+import { WritingStream } from './stream-writing.js';
+import { checkDelay, checkFunction, MAX_DELAY } from './validate.js';
 
 /** A connection being made. */
 export interface Connecting {
@@ -30,26 +25,27 @@ export interface Connecting {
   close(): void;
 }
 
-const HIGH_WATER_MARK = 65_536;
-/** Larger pieces are kept, not copied, for a stream that takes none now. */
-const LARGEST_COPY = 4_096;
+/** Who has handed a stream out, and wants to know when it is closed. */
+export interface StreamOwner {
+  left(stream: object): void;
+}
 
 export abstract class Stream<Events extends StreamEvents & EventMap<Events> = StreamEvents>
-  extends Socket<Events>
-  implements StreamReader, StreamWriter
+  extends WritingStream<Events>
+  implements StreamReader
 {
   /** @internal */
-  readonly queue: WriteQueue = new WriteQueue();
-  /** @internal */
-  pending = false;
+  owner: StreamOwner | undefined;
   #allowHalfOpen: boolean;
-  #highWaterMark: number;
   #connector: Connecting | undefined;
-  #bytesRead = 0;
-  #bytesWritten = 0;
+  readonly #signal: AbortSignal | undefined;
+  /** Why it was closed, if there is something to say. */
+  #reason: { readonly value: unknown } | undefined;
+  #idle: IdleTimer | undefined;
 
-  // Reading.
+  #bytesRead = 0;
   #callback: ReceiveCallback<this> | undefined;
+  #iterator: PullIterator<Buffer> | undefined;
   #listening = false; // somebody listens for 'data'
   #resumed = false;
   #paused = false;
@@ -57,23 +53,22 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   /** Was read when it could not be delivered: nothing more is read before it is. */
   #held: Buffer | undefined;
 
-  // Writing.
-  #ending = false; // a FIN follows what is queued
-  #endedByUser = false;
-  #writeEnded = false;
-  #full = false; // the system took less than was offered
-  #corked = 0;
-  #needsDrain = false;
-
   /** @internal `fd` is -1 for one that is yet to be connected. */
-  constructor(exchange: Exchange, fd: number, type: string, options: StreamOptions) {
-    super(exchange, fd, type);
+  constructor(
+    exchange: Exchange,
+    fd: number,
+    type: string,
+    options: StreamOptions,
+    signal?: AbortSignal,
+  ) {
+    super(exchange, fd, type, options);
     this.#allowHalfOpen = options.allowHalfOpen ?? false;
-    this.#highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK;
     this.#followListeners();
+    if (options.timeoutMs !== undefined) this.setTimeout(options.timeoutMs);
+    this.#signal = signal;
+    if (signal !== undefined) heed(signal, this);
   }
 
-  /** True from `connect` to `'connect'`. */
   get connecting(): boolean {
     return this.#connector !== undefined;
   }
@@ -83,22 +78,13 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     return this.closed;
   }
 
-  /** Whether `write` takes bytes: not after `end`, nor once the stream is closed. */
-  get writable(): boolean {
-    return !this.closed && !this.#ending;
-  }
-
-  /** Bytes that `write` was given and the system has not taken yet. */
-  get queuedBytes(): number {
-    return this.queue.bytes;
+  /** Whether the peer may still send: not after `'end'`, nor once the stream is closed. */
+  get readable(): boolean {
+    return !this.closed && !this.#readEnded;
   }
 
   get bytesRead(): number {
     return this.#bytesRead;
-  }
-
-  get bytesWritten(): number {
-    return this.#bytesWritten;
   }
 
   /** As the option of that name; may be set at any time before the peer ends. */
@@ -111,94 +97,25 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.#allowHalfOpen = value;
   }
 
-  /**
-   * As the option of that name; may be set at any time. If as much waits already, `'drain'` follows.
-   * So setting it to 0 asks to be told when all is written.
-   */
-  get highWaterMark(): number {
-    return this.#highWaterMark;
-  }
-
-  set highWaterMark(value: number) {
-    checkInteger('highWaterMark', value, 0, Number.MAX_SAFE_INTEGER);
-    this.#highWaterMark = value;
-    if (this.queue.bytes > 0) this.#hasRoom();
-  }
-
-  // Writing, the public side.
-
-  /**
-   * Queues bytes; a Buffer must be left alone until they are written. What one callback writes is
-   * sent together when it is over.
-   *
-   * Returns false when as much waits as should (`highWaterMark`): `'drain'` tells when to go on.
-   * Once the stream is closed bytes are dropped, and the answer is false: `writable` tells the two
-   * apart. After one's own `end`, ERR_POLLUX_CLOSED is thrown.
-   */
-  write(data: string | Uint8Array): boolean {
-    const length = checkData('data', data);
-    if (!this.#mayWrite()) return false;
-    if (length > 0) {
-      if (typeof data !== 'string') this.#enqueue(data, 0, length);
-      else if (!this.#waits) {
-        this.exchange.streamOutbox.pushText(this.queue, data);
-        this.#flushSoon();
-      } else this.#enqueue(Buffer.from(data), 0, length);
-    }
-    return this.#hasRoom();
+  /** What `setTimeout` was given, in milliseconds; 0 for none. */
+  get timeoutMs(): number {
+    return this.#idle?.ms ?? 0;
   }
 
   /**
-   * Queues part of a buffer, also of what a `receive` callback was given: that is sent from where it
-   * lies. Otherwise as `write`. `offset` and `length` in bytes.
+   * Emits `'timeout'` after so many milliseconds in which no byte was read or written, also while it
+   * connects, and again after each further such time; 0 ends that. Nothing else happens then. It
+   * keeps nothing alive. With `callback`, that is called for the first one.
    */
-  writeSlice(buffer: Uint8Array, offset: number, length: number): boolean {
-    checkSlice(buffer, offset, length);
-    if (!this.#mayWrite()) return false;
-    if (length > 0) this.#enqueue(buffer, offset, length);
-    return this.#hasRoom();
-  }
-
-  /** Queues several pieces, which go out in one system call if they fit one. */
-  writev(pieces: readonly (string | Uint8Array)[]): boolean {
-    if (!Array.isArray(pieces)) throw invalidType('pieces', 'an Array', pieces);
-    for (const [i, piece] of pieces.entries()) checkData(`pieces[${i}]`, piece);
-    let room = !this.destroyed;
-    for (const piece of pieces) room = this.write(piece);
-    return room;
-  }
-
-  /** What is written waits from here on, across callbacks, until `uncork` was called as often. */
-  cork(): void {
-    this.#corked++;
-  }
-
-  uncork(): void {
-    if (this.#corked === 0 || --this.#corked > 0) return;
-    if (this.queue.bytes > 0 && !this.#waits) this.#flushSoon();
-    this.#endIfWritten();
-  }
-
-  /**
-   * Offers the system at once what is queued, instead of when the batch under way is over: before a
-   * `destroy`, say. What it does not take stays queued; what goes wrong is told as ever, later. What
-   * is corked stays so.
-   */
-  flush(): this {
-    if (this.pending) this.exchange.streamOutbox.flush();
-    return this;
-  }
-
-  /**
-   * Writes a last piece, if one is given, and ends our direction when everything is written. The
-   * peer may go on sending; if nobody listens for `'data'`, that is read and dropped.
-   */
-  end(data?: string | Uint8Array): this {
-    if (data !== undefined) this.write(data);
-    this.#endedByUser = true;
-    this.#corked = 0;
-    if (this.queue.bytes > 0 && !this.#waits) this.#flushSoon();
-    this.#endWriting();
+  setTimeout(ms: number, callback?: () => void): this {
+    checkDelay('ms', ms, MAX_DELAY);
+    if (callback !== undefined) checkFunction('callback', callback);
+    if (!this.listens) return this;
+    this.#idle?.close();
+    this.#idle = undefined;
+    if (ms > 0) this.#idle = new IdleTimer(this.exchange.reactor, ms, this.#onIdle);
+    const { once, removeListener } = EventEmitter.prototype;
+    if (callback !== undefined) (ms > 0 ? once : removeListener).call(this, 'timeout', callback);
     return this;
   }
 
@@ -216,7 +133,22 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.destroy();
   }
 
-  // Reading, the public side.
+  /**
+   * Ends, drops what the peer still sends, and resolves when the stream is closed; rejects with what
+   * breaks it before that. It waits for the peer's end: a `timeoutMs` with a listener that destroys
+   * the stream bounds that.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.closed) return;
+    this.#iterator?.end();
+    this.#iterator = undefined;
+    this.#callback = undefined;
+    this.resume();
+    this.end();
+    if (!this.closed) await this.waitFor('close');
+  }
+
+  // Reading.
 
   /**
    * In place of `'data'`, without a copy: `callback(buffer, offset, length, stream)` is given bytes in
@@ -226,7 +158,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   receive(callback: ReceiveCallback<this> | undefined): this {
     if (callback !== undefined) checkFunction('callback', callback);
     this.#callback = callback;
-    this.#settle();
+    this.settle();
     return this;
   }
 
@@ -234,7 +166,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   pause(): this {
     this.#paused = true;
     this.#resumed = false;
-    this.#settle();
+    this.settle();
     return this;
   }
 
@@ -242,12 +174,26 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   resume(): this {
     this.#paused = false;
     this.#resumed = true;
-    this.#settle();
+    this.settle();
     return this;
   }
 
   isPaused(): boolean {
     return this.#paused;
+  }
+
+  /**
+   * What comes, piece by piece, in place of `'data'`: read when the loop asks for it. The loop ends
+   * with the peer's end, and throws what breaks the stream. Leaving it early destroys the stream.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    this.#iterator ??= new PullIterator<Buffer>({
+      onWanting: () => this.settle(),
+      onReturn: () => this.destroy(),
+    });
+    if (this.closed) this.#iterator.fail(this.reason());
+    else if (this.#readEnded) this.#iterator.end();
+    return this.#iterator;
   }
 
   override ref(): this {
@@ -276,27 +222,28 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   /** @internal Waits for a connector, which ends in `connected` or `fail`. */
   protected connectBy(connector: Connecting): void {
     this.#connector = connector;
+    this.exchange.enroll(this);
     if (!this.hasRef()) connector.unref();
   }
 
   /** @internal The descriptor has been taken over, and is connected. */
   protected connected(): void {
     this.#connector = undefined;
-    this.#full = false;
-    if (this.queue.bytes > 0 && this.#corked === 0) this.#flushSoon();
-    this.#endIfWritten();
-    this.#settle();
+    this.exchange.dismiss(this);
+    this.touch();
+    this.beginWriting();
+    this.settle();
+    this.cameToPass('connect');
     this.announce('connect');
   }
 
   /** @internal Closes at once; `'error'`, if there is one, and `'close'` follow. */
   protected fail(error: Error | undefined): void {
-    if (!this.closeDescriptor()) return;
-    this.queue.clear();
-    this.#connector?.close();
-    this.#connector = undefined;
-    this.#held = undefined;
-    if (error !== undefined) this.tell('error', error);
+    if (error !== undefined) this.#reason ??= { value: error };
+    // A promise that is rejected tells of the error as well as an event.
+    const told = this.awaited || this.#iterator?.open === true;
+    if (!this.#close()) return;
+    if (error !== undefined && (!told || this.hears('error'))) this.tell('error', error);
     this.tell('close', error !== undefined);
   }
 
@@ -318,47 +265,61 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     return true;
   }
 
-  /** @internal Nothing is in the way of an ordinary write. */
-  pass(): boolean {
-    return true;
-  }
-
   /** @internal */
   protected brokenBy(errno: number, syscall: string): SystemError {
     return systemError(errno, syscall, this.whereTo());
   }
 
   /** @internal */
+  protected reason(): unknown {
+    return this.#reason?.value ?? new PolluxError('ERR_POLLUX_CLOSED', 'The stream is closed');
+  }
+
+  /** @internal Its signal was aborted: closes without an `'error'`; promises are told the reason. */
+  abort(reason: unknown): void {
+    this.#reason ??= { value: reason };
+    this.fail(undefined);
+  }
+
+  /** @internal */
   abandon(): void {
-    if (!this.closeDescriptor()) return;
-    this.queue.clear();
+    this.#close();
+  }
+
+  #close(): boolean {
+    const ended = this.#readEnded && this.writeEnded;
+    if (!this.closeDescriptor()) return false;
     this.#connector?.close();
+    this.#connector = undefined;
+    this.exchange.dismiss(this);
+    this.#idle?.close();
+    if (this.#signal !== undefined) ignore(this.#signal, this);
     this.#held = undefined;
+    if (this.#reason === undefined) this.cameToPass('close');
+    this.giveUpWriting();
+    if (!ended) this.#iterator?.fail(this.reason());
+    this.owner?.left(this);
+    return true;
   }
 
   // Readiness.
 
   /** @internal */
   found(events: number): void {
-    if (this.#full && (events & Interest.writable) !== 0) {
-      this.#full = false;
-      if (this.#corked === 0) this.exchange.streamOutbox.add(this);
-      // Not full again after that: the poller must not go on to tell of room that nobody needs.
-      else this.#settle();
-    }
+    if (this.full && (events & Interest.writable) !== 0) this.foundRoom();
     if ((events & Interest.readable) === 0) return;
     if (this.#callback === undefined) this.#listening = this.hears('data');
     if (this.#reads()) this.inbox.add(this);
-    else this.#settle();
+    else this.settle();
   }
 
-  /** Has the poller report what we can use now, and nothing else: a level-triggered one would spin. */
-  #settle(): void {
+  /** @internal Nothing else than what is of use: a level-triggered poller would spin. */
+  protected settle(): void {
     if (!this.listens || this.#connector !== undefined) return;
     const reads = this.#reads();
     if (reads && this.#held !== undefined) this.exchange.tell(this.context, this.#deliverHeld);
     const readable = reads && this.#held === undefined ? Interest.readable : 0;
-    const writable = this.#full ? Interest.writable : 0;
+    const writable = this.full ? Interest.writable : 0;
     try {
       this.want(readable | writable);
     } catch (error) {
@@ -366,11 +327,22 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     }
   }
 
-  // Reading.
+  /** @internal */
+  protected touch(): void {
+    this.#idle?.touch();
+  }
+
+  readonly #onIdle = (): void => {
+    this.exchange.tell(this.context, () => {
+      if (!this.closed) this.announce('timeout');
+    });
+  };
 
   #reads(): boolean {
     if (this.#readEnded || this.#paused || this.closed) return false;
-    return this.#callback !== undefined || this.#listening || this.#resumed || this.#ending;
+    if (this.#callback !== undefined) return true;
+    if (this.#iterator !== undefined) return this.#iterator.wants;
+    return this.#listening || this.#resumed || this.ending;
   }
 
   /** Reading begins with the first listener for 'data'; that the last is gone is seen by `received`. */
@@ -382,7 +354,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     on.call(this, 'newListener', (name) => {
       if (name !== 'data' || this.#listening) return;
       this.#listening = true;
-      this.#settle();
+      this.settle();
     });
   }
 
@@ -392,17 +364,19 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     if (this.#callback === undefined) this.#listening = this.hears('data');
     if (length > 0) {
       this.#bytesRead += length;
+      this.touch();
       const { arena } = this.exchange.streamInbox;
       // By a listener before us in this batch, or nobody listens any more.
       if (!this.#reads() || !this.arriving()) this.#hold(offset, length);
       else if (this.#callback !== undefined) this.#callback(arena, offset, length, this);
+      else if (this.#iterator !== undefined) this.#iterator.push(copyOf(arena, offset, length));
       else if (this.#listening) this.announce('data', copyOf(arena, offset, length));
     } else if (length < 0) {
       if (length !== EAGAIN) this.fail(this.brokenBy(length, 'recv'));
     } else if (this.#reads()) {
       this.#onEnd();
     } else {
-      this.#settle(); // the end is told again, to those who read
+      this.settle(); // the end is told again, to those who read
     }
   }
 
@@ -411,6 +385,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     if (this.closed) return;
     if (length > 0) {
       this.#bytesRead += length;
+      this.touch();
       this.#hold(offset, length);
     } else if (length < 0 && length !== EAGAIN) {
       this.fail(this.brokenBy(length, 'recv'));
@@ -419,129 +394,41 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
 
   #hold(offset: number, length: number): void {
     this.#held = copyOf(this.exchange.streamInbox.arena, offset, length);
-    this.#settle();
+    this.settle();
   }
 
   readonly #deliverHeld = (): void => {
     const data = this.#held;
     if (data === undefined || !this.#reads()) return;
     if (this.arriving()) this.#held = undefined;
-    this.#settle();
+    this.settle();
     if (this.#held !== undefined || this.closed) return;
     if (this.#callback !== undefined) this.#callback(data, 0, data.length, this);
+    else if (this.#iterator !== undefined) this.#iterator.push(data);
     else this.announce('data', data);
   };
 
   #onEnd(): void {
     this.#readEnded = true;
-    this.#settle();
+    this.settle();
+    this.#iterator?.end();
     try {
       this.announce('end'); // which may still write
     } finally {
-      if (!this.#allowHalfOpen) this.#endWriting();
-      this.#closeIfDone();
+      // So may what stands after a loop, which runs as a microtask.
+      if (this.#iterator === undefined) this.#endToo();
+      else this.exchange.tell(this.context, () => this.#endToo());
     }
   }
 
-  // Writing.
-
-  /** What is written now is not sent with this batch. */
-  get #waits(): boolean {
-    return this.#full || this.#connector !== undefined || this.#corked > 0;
-  }
-
-  #mayWrite(): boolean {
-    if (this.#endedByUser && !this.closed) {
-      const message = 'The stream was ended; nothing can be written any more';
-      throw new PolluxError('ERR_POLLUX_CLOSED', message);
-    }
-    return this.writable;
-  }
-
-  #enqueue(buffer: Uint8Array, offset: number, length: number): void {
-    const { queue } = this;
-    const { streamOutbox } = this.exchange;
-    if (!this.#waits) {
-      streamOutbox.push(queue, buffer, offset, length);
-      this.#flushSoon();
-    } else if (length > LARGEST_COPY && buffer !== streamOutbox.arena) {
-      queue.push(buffer, offset, length);
-    } else {
-      queue.append(buffer, offset, length);
-    }
-  }
-
-  #flushSoon(): void {
-    this.exchange.streamOutbox.add(this);
-    this.exchange.schedule();
-  }
-
-  /** @internal What `write` returns after a piece. */
-  protected roomLeft(): boolean {
-    return this.#hasRoom();
-  }
-
-  #hasRoom(): boolean {
-    if (this.queue.weight < this.#highWaterMark) return true;
-    this.#needsDrain = this.queue.bytes > 0;
-    return !this.#needsDrain;
-  }
-
-  #endWriting(): void {
-    if (this.#ending || this.closed) return;
-    this.#ending = true;
-    this.#endIfWritten();
-    this.#settle();
-  }
-
-  #endIfWritten(): void {
-    if (this.#ending && this.queue.bytes === 0 && this.#connector === undefined) this.#shutdown();
+  #endToo(): void {
+    if (!this.#allowHalfOpen) this.endWriting();
+    this.closeIfDone();
   }
 
   /** @internal */
-  wrote(result: number, offered: number): void {
-    if (this.closed) return;
-    if (result < 0 && result !== EAGAIN) {
-      this.fail(this.brokenBy(result, 'sendmsg'));
-      return;
-    }
-    if (result > 0) {
-      this.queue.shift(result);
-      this.#bytesWritten += result;
-    }
-    this.#full = result < offered;
-    if (this.queue.bytes === 0) {
-      if (this.#needsDrain) {
-        this.#needsDrain = false;
-        this.exchange.tell(this.context, this.#drained);
-      }
-      if (this.#ending) this.#shutdown();
-    }
-    const asks = (this.interest & Interest.writable) !== 0;
-    if (this.#full !== asks) this.#settle();
-  }
-
-  readonly #drained = (): void => {
-    if (!this.closed) this.announce('drain');
-  };
-
-  /** @internal */
-  spoiled(): void {
-    const expected = 'left alone until it is written';
-    this.destroy(invalidValue('data', expected, 'a transferred buffer'));
-  }
-
-  #shutdown(): void {
-    if (this.#writeEnded) return;
-    this.#writeEnded = true;
-    const result = native.shutdownWrite(this.fd);
-    // Not connected any more: reading tells why, if there is anything to tell.
-    if (result < 0 && result !== ENOTCONN) this.fail(this.brokenBy(result, 'shutdown'));
-    else this.#closeIfDone();
-  }
-
-  #closeIfDone(): void {
-    if (this.#readEnded && this.#writeEnded) this.fail(undefined);
+  protected closeIfDone(): void {
+    if (this.#readEnded && this.writeEnded) this.fail(undefined);
   }
 }
 

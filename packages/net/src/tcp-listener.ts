@@ -1,15 +1,31 @@
 // A TCP listener on a reactor: what listener.ts says, and what is TCP's own.
 import { Interest, invalidType, invalidValue, type Reactor, systemError } from '@pollux/core';
-import { localEndpoint, openSocket, orClose, useEndpoint } from './descriptor.js';
+import { checkSignal } from './abort.js';
+import {
+  localEndpoint,
+  type OptionSetting,
+  openSocket,
+  orClose,
+  setOptions,
+  useEndpoint,
+} from './descriptor.js';
 import { type Endpoint, encodeEndpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
 import { Listener, type ListenerEvents } from './listener.js';
 import { EINVAL, EMFILE, native, SocketOption, STREAM } from './native.js';
-import { checkTcpStreamOptions, type TcpStreamOptions } from './stream-options.js';
+import type { AbortOptions } from './stream-options.js';
+import { checkTcpStreamOptions, type TcpStreamOptions, tcpSettings } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
-import { checkBoolean, checkInteger, checkPort, checkReactor } from './validate.js';
+import {
+  checkBoolean,
+  checkDelay,
+  checkInteger,
+  checkPort,
+  checkReactor,
+  MAX_DELAY,
+} from './validate.js';
 
-export interface TcpListenOptions extends TcpStreamOptions {
+export interface TcpListenOptions extends TcpStreamOptions, AbortOptions {
   /** The local address: `'0.0.0.0'` (every IPv4 address) if left out. No names, no resolving. */
   address?: string;
   /** The local port; 0, the default, lets the system choose. */
@@ -30,12 +46,21 @@ export interface TcpListenOptions extends TcpStreamOptions {
    * that wait, not all. ERR_POLLUX_UNSUPPORTED where the backend has none.
    */
   exclusive?: boolean;
+  /**
+   * TCP_DEFER_ACCEPT, in milliseconds, rounded up to seconds: a connection is not handed out before
+   * it has sent something, or after so long; then perhaps without. For protocols in which the client
+   * speaks first. Linux.
+   */
+  deferAcceptMs?: number;
+  /** While so many streams of this listener are open, others wait in the backlog. No bound if left out. */
+  maxConnections?: number;
 }
 
 export type TcpListenerEvents = ListenerEvents<TcpStream>;
 
 export class TcpListener extends Listener<TcpStream> {
   readonly #options: TcpStreamOptions;
+  readonly #settings: readonly OptionSetting[];
   readonly #local: Endpoint;
 
   /**
@@ -46,6 +71,11 @@ export class TcpListener extends Listener<TcpStream> {
     checkReactor(reactor);
     checkTcpStreamOptions(options);
     checkBoolean('options.exclusive', options.exclusive);
+    checkDelay('options.deferAcceptMs', options.deferAcceptMs ?? 0, MAX_DELAY);
+    if (options.maxConnections !== undefined) {
+      checkInteger('options.maxConnections', options.maxConnections, 1, Number.MAX_SAFE_INTEGER);
+    }
+    checkSignal(options.signal);
     if (options.fd !== undefined) return TcpListener.#adopt(reactor, options.fd, options);
     const { address = '0.0.0.0', port = 0, backlog = 511 } = options;
     checkPort('options.port', port, 0);
@@ -58,6 +88,9 @@ export class TcpListener extends Listener<TcpStream> {
       [SocketOption.reuseAddress, true],
       [SocketOption.reusePort, options.reusePort],
       [SocketOption.ipv6Only, local.family === 'IPv6' ? options.ipv6Only : undefined],
+      // What the system refuses is refused here, not with each connection; and buffers have to be
+      // known before a connection begins (tcp(7), the scaling of windows).
+      ...tcpSettings(options, local.family),
     ]);
     return orClose(fd, () => {
       useEndpoint(native.bind, 'bind', fd, local);
@@ -81,10 +114,21 @@ export class TcpListener extends Listener<TcpStream> {
   }
 
   private constructor(reactor: Reactor, fd: number, options: TcpListenOptions) {
-    super(Exchange.of(reactor), fd, 'POLLUXTCPLISTENER');
+    const { exclusive = false, deferAcceptMs = 0 } = options;
+    const local = localEndpoint(fd);
+    if (deferAcceptMs > 0) {
+      setOptions(fd, [[SocketOption.deferAccept, Math.ceil(deferAcceptMs / 1000)]]);
+    }
+    super(Exchange.of(reactor), fd, 'POLLUXTCPLISTENER', options);
     this.#options = options;
-    this.#local = localEndpoint(fd);
-    this.want(Interest.readable, options.exclusive ?? false);
+    this.#settings = tcpSettings(options, local.family);
+    this.#local = local;
+    try {
+      this.want(Interest.readable, exclusive);
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
   }
 
   /** The local endpoint, with the port that the system chose. */
@@ -95,7 +139,8 @@ export class TcpListener extends Listener<TcpStream> {
 
   /** @internal */
   protected override streamFor(fd: number, peer: Uint8Array): TcpStream {
-    if (this.#options.noDelay ?? true) native.setOption(fd, SocketOption.noDelay, 1);
+    // A connection that is broken already may refuse; reading tells.
+    for (const [option, value] of this.#settings) native.setOption(fd, option, Number(value));
     return new TcpStream(this.exchange, fd, peer, this.#options);
   }
 
