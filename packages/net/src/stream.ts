@@ -187,12 +187,14 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
    * with the peer's end, and throws what breaks the stream. Leaving it early destroys the stream.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
-    this.#iterator ??= new PullIterator<Buffer>({
-      onWanting: () => this.settle(),
-      onReturn: () => this.destroy(),
-    });
-    if (this.closed) this.#iterator.fail(this.reason());
-    else if (this.#readEnded) this.#iterator.end();
+    if (this.#iterator === undefined || this.closed) {
+      this.#iterator = new PullIterator<Buffer>({
+        onWanting: () => this.settle(),
+        onReturn: () => this.destroy(),
+      });
+    }
+    if (this.#readEnded) this.#iterator.end();
+    else if (this.closed) this.#iterator.fail(this.reason());
     return this.#iterator;
   }
 
@@ -287,7 +289,6 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   }
 
   #close(): boolean {
-    const ended = this.#readEnded && this.writeEnded;
     if (!this.closeDescriptor()) return false;
     this.#connector?.close();
     this.#connector = undefined;
@@ -297,7 +298,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.#held = undefined;
     if (this.#reason === undefined) this.cameToPass('close');
     this.giveUpWriting();
-    if (!ended) this.#iterator?.fail(this.reason());
+    this.#iterator?.fail(this.reason());
     this.owner?.left(this);
     return true;
   }
@@ -415,9 +416,9 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     try {
       this.announce('end'); // which may still write
     } finally {
-      // So may what stands after a loop, which runs as a microtask.
+      // So may what stands after a loop: it runs in a microtask of a microtask, and ticks come later.
       if (this.#iterator === undefined) this.#endToo();
-      else this.exchange.tell(this.context, () => this.#endToo());
+      else queueMicrotask(() => process.nextTick(() => this.#endToo()));
     }
   }
 

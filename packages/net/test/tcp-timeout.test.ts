@@ -109,7 +109,7 @@ onEveryReactor((bench) => {
   });
 });
 
-test('ten thousand streams with timeouts: all are told, none early, few turns', async () => {
+test('ten thousand streams with timeouts: all idle ones are told, none early, and no busy one', async () => {
   const { stdout, stderr, code } = await runChild(
     `
     import { Reactor } from '@pollux/core';
