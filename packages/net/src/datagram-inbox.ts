@@ -71,6 +71,9 @@ export class DatagramInbox {
   #record = 0;
   #offset = 0;
   #length = 0;
+  /** The sender of a record that was asked for last, and of which; -1: of none. */
+  #peer: Addressed | undefined;
+  #peerOf = -1;
   readonly #exchange: Exchange;
 
   constructor(exchange: Exchange, outbox: DatagramOutbox) {
@@ -120,7 +123,12 @@ export class DatagramInbox {
 
   /** Who sent a record. */
   peer<T extends Addressed>(record: number, decode: Decode<T>): T | undefined {
-    return this.#endpoints.get(record, decode);
+    // Joined ones have the same; there may be dozens.
+    if (record !== this.#peerOf) {
+      this.#peer = this.#endpoints.get(record, decode);
+      this.#peerOf = record;
+    }
+    return this.#peer as T | undefined;
   }
 
   // Of the record in hand, for `info`.
@@ -147,6 +155,7 @@ export class DatagramInbox {
     this.#first = first;
     this.#next = 0;
     this.#done = 0;
+    this.#peerOf = -1;
     this.#count = this.fill(first, this.#fds, asked, this.#slab, this.#records, this.#peers);
     // When there is no room for more, those behind the last may not have been asked.
     if (this.#count < RECORDS) return asked;
