@@ -1,12 +1,14 @@
 // What http.request and http.Agent call to get a connection: a name resolved, its addresses tried in
-// turn, the first that answers made a Duplex.
-import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
+// the happy-eyeballs manner, the first that answers made a Duplex.
+import { lookup as dnsLookup, type LookupOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { invalidType, invalidValue, type Reactor } from '@pollux/core';
+import { invalidType, type Reactor } from '@pollux/core';
 import { MAX_TIMEOUT_MS, SocketDuplex } from './duplex.js';
-import { checkTcpStreamOptions } from './tcp-options.js';
+import { interleave } from './tcp-open.js';
+import { checkTcpStreamOptions, type TcpConnectOptions } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
-import { checkDelay, checkOptions, checkPort, checkReactor } from './validate.js';
+import { UnixStream } from './unix-stream.js';
+import { checkDelay, checkFunction, checkOptions, checkPort, checkReactor } from './validate.js';
 
 /** Of the options of `net.connect` and `http.request`, those that are heeded. */
 export interface CreateConnectionOptions {
@@ -22,16 +24,19 @@ export interface CreateConnectionOptions {
   timeout?: number | undefined;
   noDelay?: boolean | undefined;
   allowHalfOpen?: boolean | undefined;
-  // Not there yet, and refused rather than ignored.
-  socketPath?: string | null | undefined;
+  keepAlive?: boolean | undefined;
+  keepAliveInitialDelay?: number | undefined;
   localAddress?: string | null | undefined;
   localPort?: number | null | undefined;
+  /** A Unix socket, in place of host and port. */
+  socketPath?: string | null | undefined;
 }
 
 /**
  * A `createConnection` for `http.request`, `http.Agent` and ws that connects on a reactor. Names are
- * resolved by `dns.lookup`, which needs Node's loop. If a name has several addresses, each is tried
- * when the one before is refused; what is left of the errors is an AggregateError, if there are two.
+ * resolved by `dns.lookup`, which needs Node's loop. If a name has several addresses, the next is
+ * tried when the one before is refused, or beside it after 250 ms; if all are refused, the error is
+ * an AggregateError.
  */
 export function createConnection(
   reactor: Reactor,
@@ -45,61 +50,62 @@ export function createConnection(
 }
 
 function connect(reactor: Reactor, options: CreateConnectionOptions): SocketDuplex {
-  for (const name of ['socketPath', 'localAddress', 'localPort'] as const) {
-    if (options[name] != null) throw invalidValue(`options.${name}`, 'left out', options[name]);
+  const { timeout = 0, lookup = dnsLookup as LookupFunction } = options;
+  checkDelay('options.timeout', timeout, MAX_TIMEOUT_MS);
+  checkFunction('options.lookup', lookup);
+  const streamOptions = given(options);
+  checkTcpStreamOptions(streamOptions);
+  const duplex = new SocketDuplex({ allowHalfOpen: options.allowHalfOpen ?? false });
+  if (timeout > 0) duplex.setTimeout(timeout);
+  if (options.socketPath != null) {
+    duplex._attach(UnixStream.connect(reactor, { path: options.socketPath }));
+    return duplex;
   }
+
   const host = options.host ?? 'localhost';
   if (typeof host !== 'string') throw invalidType('options.host', 'of type string', host);
   // http takes the port from a URL.
   const port = typeof options.port === 'string' ? Number(options.port) : options.port;
   checkPort('options.port', port, 1);
-  const { timeout = 0, lookup = dnsLookup as LookupFunction } = options;
-  checkDelay('options.timeout', timeout, MAX_TIMEOUT_MS);
-  if (typeof lookup !== 'function') {
-    throw invalidType('options.lookup', 'of type function', lookup);
-  }
-  // Agents give undefined for what is left out.
-  const streamOptions = {
-    ...(options.noDelay !== undefined && { noDelay: options.noDelay }),
-    ...(options.allowHalfOpen !== undefined && { allowHalfOpen: options.allowHalfOpen }),
-  };
-  checkTcpStreamOptions(streamOptions);
-
-  const duplex = new SocketDuplex({ allowHalfOpen: options.allowHalfOpen ?? false });
-  if (timeout > 0) duplex.setTimeout(timeout);
-
-  const errors: Error[] = [];
-  const tryEach = (addresses: readonly LookupAddress[], next = 0): void => {
-    const { address } = addresses[next] as LookupAddress;
+  const attach = (addresses: readonly string[]): void =>
     duplex._attach(
-      TcpStream.connect(reactor, { ...streamOptions, address, port: port as number }),
-      (error) => {
-        errors.push(error);
-        if (next + 1 < addresses.length) tryEach(addresses, next + 1);
-        else duplex.destroy(errors.length === 1 ? error : aggregate(errors));
-      },
+      TcpStream.connect(reactor, { ...streamOptions, addresses, port: port as number }),
     );
-  };
-
-  const family = isIP(host);
-  if (family !== 0) {
-    tryEach([{ address: host, family }]);
+  if (isIP(host) !== 0) {
+    attach([host]);
     return duplex;
   }
   lookup(host, lookupOptions(options), (error, found, itsFamily) => {
     if (duplex.destroyed) return;
     // A lookup of the user's may answer with one address though it was asked for all.
-    const addresses = Array.isArray(found) ? found : [{ address: found, family: itsFamily ?? 0 }];
-    duplex.emit('lookup', error, addresses[0]?.address, addresses[0]?.family, host);
-    if (error !== null && error !== undefined) duplex.destroy(error);
-    else
-      try {
-        tryEach(addresses);
-      } catch (refusal) {
-        duplex.destroy(refusal as Error);
-      }
+    const all = Array.isArray(found) ? found : [{ address: found, family: itsFamily ?? 0 }];
+    duplex.emit('lookup', error, all[0]?.address, all[0]?.family, host);
+    if (error) {
+      duplex.destroy(error);
+      return;
+    }
+    try {
+      attach(interleave(all).map(({ address }) => address));
+    } catch (refusal) {
+      duplex.destroy(refusal as Error);
+    }
   });
   return duplex;
+}
+
+/** What was given of a stream's options: agents give undefined, or null, for what is left out. */
+function given(options: CreateConnectionOptions): Partial<TcpConnectOptions> {
+  const names = [
+    'noDelay',
+    'allowHalfOpen',
+    'keepAlive',
+    'keepAliveInitialDelay',
+    'localAddress',
+    'localPort',
+  ] as const;
+  return Object.fromEntries(
+    names.filter((name) => options[name] != null).map((name) => [name, options[name]]),
+  );
 }
 
 function lookupOptions({ family, hints }: CreateConnectionOptions): LookupOptions {
@@ -108,10 +114,4 @@ function lookupOptions({ family, hints }: CreateConnectionOptions): LookupOption
     ...(family !== undefined && { family }),
     ...(hints !== undefined && { hints }),
   };
-}
-
-/** As Node's of net.connect: `code` is that of the first. */
-function aggregate(errors: readonly Error[]): AggregateError {
-  const error = new AggregateError(errors, errors.map(({ message }) => message).join('; '));
-  return Object.assign(error, { code: (errors[0] as NodeJS.ErrnoException).code });
 }

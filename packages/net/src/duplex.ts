@@ -112,11 +112,8 @@ export class SocketDuplex extends Duplex {
     });
   }
 
-  /**
-   * @internal The stream to read and write, from now on. If it is refused and there is `refused`, that
-   * is told, and another stream may be attached in its place.
-   */
-  _attach(stream: DuplexSource, refused?: (error: Error) => void): void {
+  /** @internal The stream to read and write, from now on. */
+  _attach(stream: DuplexSource): void {
     this.#stream = stream;
     // Both are ours to decide: the peer's end is seen by the reader later, after what was read ahead.
     stream.allowHalfOpen = true;
@@ -128,13 +125,8 @@ export class SocketDuplex extends Duplex {
       this.emit('connect');
       this.emit('ready');
     });
-    stream.on('error', (error) => {
-      if (stream !== this.#stream) return;
-      if (refused !== undefined && this.#connecting) refused(error);
-      else this.destroy(error);
-    });
+    stream.on('error', (error) => this.destroy(error));
     stream.on('close', () => {
-      if (stream !== this.#stream) return;
       // By itself it closes when both directions have ended; then the reader has perhaps not read all.
       if (!this.#peerEnded || !this.#weEnded) this.destroy();
     });

@@ -82,7 +82,7 @@ function lookUp(
 }
 
 /** RFC 8305, section 4: as they come, but the families take turns, that of the first one first. */
-function interleave(found: readonly LookupAddress[]): LookupAddress[] {
+export function interleave(found: readonly LookupAddress[]): LookupAddress[] {
   const first = found.filter(({ family }) => family === found[0]?.family);
   const second = found.filter(({ family }) => family !== found[0]?.family);
   const order: LookupAddress[] = [];

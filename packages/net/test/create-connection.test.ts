@@ -1,8 +1,11 @@
 // createConnection: an unmodified http.Agent, and http.request without one, on connections of ours.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import type { LookupFunction } from 'node:net';
-import { createConnection, SocketDuplex } from '@pollux/net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createConnection, SocketDuplex, toDuplex, UnixListener } from '@pollux/net';
 import { expect, test } from 'vitest';
 import { agentOf, request, serve, settle, trackDuplex } from './duplex-support.js';
 import { onEveryReactor, record } from './support.js';
@@ -177,6 +180,23 @@ onEveryReactor((bench) => {
     expect(sockets.every((socket) => socket.closed)).toBe(true);
   });
 
+  test('from a local address, and over a Unix socket', async () => {
+    const { port, sockets } = serve(bench(), server());
+    const over = createConnection(bench().reactor);
+    const options = { port, path: '/x', createConnection: over };
+    const answer = await settle(bench(), request({ ...options, localAddress: '127.0.0.3' }));
+    expect(String(answer.body)).toBe('/x');
+    expect(sockets[0]?.remoteAddress).toBe('127.0.0.3');
+
+    const path = join(mkdtempSync(join(tmpdir(), 'pollux-')), 'http');
+    const http1 = server();
+    const listener = bench().track(UnixListener.listen(bench().reactor, { path }));
+    listener.on('connection', (stream) => http1.emit('connection', toDuplex(stream)));
+    const unix = { socketPath: path, path: '/unix', createConnection: over };
+    expect(String((await settle(bench(), request(unix))).body)).toBe('/unix');
+    rmSync(dirname(path), { recursive: true });
+  });
+
   test('wrong arguments are refused at once', () => {
     // biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
     const any = createConnection as any;
@@ -191,9 +211,8 @@ onEveryReactor((bench) => {
       ['host', 5],
       ['noDelay', 'yes'],
       ['allowHalfOpen', 1],
-      ['socketPath', '/tmp/x'],
-      ['localAddress', '127.0.0.2'],
-      ['localPort', 4000],
+      ['localAddress', 'localhost'],
+      ['localPort', -1],
       ['lookup', 'dns'],
       ['timeout', 'soon'],
     ]) {
