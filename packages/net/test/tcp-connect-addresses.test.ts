@@ -1,5 +1,6 @@
 // Several addresses for one connection (RFC 8305): refused ones cost no time, silent ones little, the
 // first that answers is taken, and nothing of the others is left.
+import { spawnSync } from 'node:child_process';
 import { Reactor } from '@pollux/core';
 import { TcpListener, TcpStream } from '@pollux/net';
 import { close, connectNonblocking, openFds } from '@pollux/testkit';
@@ -232,8 +233,10 @@ test('a process may end in the middle of it', async () => {
   expect({ stdout, stderr, code }).toEqual({ stdout: 'exit\n', stderr: '', code: 3 });
 });
 
-test('without a route: told at once', async () => {
-  // A network namespace of its own has a loopback, which is down. Not where that is forbidden.
+const namespaces = spawnSync('unshare', ['-rn', 'true']).status === 0;
+
+test.skipIf(!namespaces)('without a route: told at once (unshare)', async () => {
+  // A network namespace of its own has nothing but a loopback, which is down.
   const { stdout, code, stderr } = await runChild(
     `
     import { Reactor } from '@pollux/core';
@@ -242,12 +245,7 @@ test('without a route: told at once', async () => {
     const stream = TcpStream.connect(reactor, { addresses: ['203.0.113.1', '2001:db8::1'], port: 9 });
     stream.on('error', (error) => console.log(error.code, error.errors.length));
   `,
-    (command) => [
-      'sh',
-      '-c',
-      'unshare -rn true 2>/dev/null || { echo ENETUNREACH 2; exit 0; }; exec unshare -rn "$0" "$@"',
-      ...command,
-    ],
+    (command) => ['unshare', '-rn', ...command],
   );
   expect({ stdout, code, stderr }).toEqual({ stdout: 'ENETUNREACH 2\n', code: 0, stderr: '' });
 });

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { onEveryReactor } from './support.js';
 
 const V4 = '127.0.0.1';
+const REFUSED = 'a blocking reactor refuses names';
 
 /** A resolver that knows one answer, and what it was asked. */
 function resolver(answer: LookupAddress[] | Error, asked: unknown[] = []): LookupFunction {
@@ -137,15 +138,15 @@ onEveryReactor((bench) => {
       ]);
     });
 
-    test("Node's own resolver: localhost", async () => {
-      if (bench().reactor.mode === 'blocking') return; // refused, see above
+    test("Node's own resolver: localhost", async ({ skip }) => {
+      skip(bench().reactor.mode === 'blocking', REFUSED);
       const { port } = bench().listen().address();
       const settled = await open({ host: 'localhost', port, family: 4 });
       expect(settled).toMatchObject({ value: { remoteAddress: V4 } });
     });
 
-    test('a name that is not known, and a lookup that is not waited for', async () => {
-      if (bench().reactor.mode === 'blocking') return; // refused, see above
+    test('a name that is not known, and a lookup that is not waited for', async ({ skip }) => {
+      skip(bench().reactor.mode === 'blocking', REFUSED);
       const unknown = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
       expect(await open({ host: 'x', port: 9, lookup: resolver(unknown) })).toEqual(
         reject(unknown),
