@@ -20,10 +20,11 @@ export function serveHttp(stream: TcpStream, respond: (request: Request) => stri
   let received = ''; // what is not a whole head yet
   let bodyLeft = 0;
 
-  stream.on('data', (data) => {
-    const skipped = Math.min(bodyLeft, data.length);
+  // From where the bytes lie: no Buffer is made of them.
+  stream.receive((buffer, offset, length) => {
+    const skipped = Math.min(bodyLeft, length);
     bodyLeft -= skipped;
-    received += data.toString('latin1', skipped);
+    received += buffer.toString('latin1', offset + skipped, offset + length);
     while (answerOne());
   });
   // A client that asks without reading the answers: no more questions until it has.
@@ -48,13 +49,13 @@ export function serveHttp(stream: TcpStream, respond: (request: Request) => stri
   }
 
   function write(status: number, text: string, head?: Head): boolean {
-    const lines = [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      'Content-Type: text/plain; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(text)}`,
-      `Connection: ${head?.keepAlive ? 'keep-alive' : 'close'}`,
-    ];
-    return stream.write(`${lines.join('\r\n')}\r\n\r\n${head?.method === 'HEAD' ? '' : text}`);
+    return stream.write(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
+        'Content-Type: text/plain; charset=utf-8\r\n' +
+        `Content-Length: ${Buffer.byteLength(text)}\r\n` +
+        `Connection: ${head?.keepAlive ? 'keep-alive' : 'close'}\r\n\r\n` +
+        `${head?.method === 'HEAD' ? '' : text}`,
+    );
   }
 
   function refuse(status: number): false {
@@ -63,26 +64,19 @@ export function serveHttp(stream: TcpStream, respond: (request: Request) => stri
   }
 
   function finish(): false {
-    stream.removeAllListeners('data'); // what still comes is dropped
-    stream.resume().end();
+    stream.receive(undefined).resume().end(); // what still comes is dropped
     return false;
   }
 }
 
 /** A request's head, or the status that refuses it. */
 function parse(text: string): Head | number {
-  const [requestLine = '', ...lines] = text.split('\r\n');
-  const [, method, path, version] = /^([A-Z]+) (\S+) HTTP\/1\.([01])$/.exec(requestLine) ?? [];
+  const [, method, path, version] = /^([A-Z]+) (\S+) HTTP\/1\.([01])(?:\r\n|$)/.exec(text) ?? [];
   if (method === undefined || path === undefined) return 400;
-  const headers = new Map<string, string>();
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
-  }
-  if (headers.has('transfer-encoding')) return 501;
-  const bodyLength = Number(headers.get('content-length') ?? 0);
+  if (/\r\ntransfer-encoding:/i.test(text)) return 501;
+  const bodyLength = Number(/\r\ncontent-length:([^\r]*)/i.exec(text)?.[1] ?? 0);
   if (!Number.isSafeInteger(bodyLength) || bodyLength < 0) return 400;
-  const connection = headers.get('connection')?.toLowerCase();
+  const connection = /\r\nconnection:[ \t]*([^\r \t]*)/i.exec(text)?.[1]?.toLowerCase();
   const keepAlive = version === '1' ? connection !== 'close' : connection === 'keep-alive';
   return { method, path, keepAlive, bodyLength };
 }

@@ -5,8 +5,8 @@
 // (`_writev`). So a write's callback means what it says, a buffer may be used again after it, and what
 // waits is counted in one place, `writableLength`.
 //
-// A write is offered to the system when the batch under way is over, or else at the next tick. As a
-// rule it is taken whole. If not, the stream's high-water mark is set to 0, which asks for 'drain'.
+// A write is offered to the system when the batch under way is over, with those of other streams. The
+// stream's high-water mark is 0, which asks for 'drain' when the system has taken it all.
 //
 // Reading is Readable's: `_read` resumes the stream, a full buffer pauses it.
 import { isIP } from 'node:net';
@@ -56,8 +56,6 @@ export interface SocketDuplexOptions {
 type Callback = (error?: Error | null) => void;
 
 const HIGH_WATER_MARK = 65_536;
-/** Of the stream: 'drain' only when it is asked for. */
-const NO_DRAIN = Number.MAX_SAFE_INTEGER;
 /** setTimeout takes no more. */
 export const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
@@ -117,7 +115,7 @@ export class SocketDuplex extends Duplex {
     this.#stream = stream;
     // Both are ours to decide: the peer's end is seen by the reader later, after what was read ahead.
     stream.allowHalfOpen = true;
-    stream.highWaterMark = NO_DRAIN;
+    stream.highWaterMark = 0;
     if (!this.#refd) stream.unref();
     if (!this.#reads) stream.pause(); // a listener for 'data' would have it read
     stream.on('connect', () => {
@@ -342,10 +340,7 @@ export class SocketDuplex extends Duplex {
         this.#wrote(error as Error); // its buffer was transferred away
         return;
       }
-      process.nextTick(() => {
-        this.#stream?.flush();
-        this.#whenDrained(() => this.#wrote());
-      });
+      this.#whenDrained(() => this.#wrote());
     });
   }
 
@@ -364,13 +359,10 @@ export class SocketDuplex extends Duplex {
       return;
     }
     this.#drained = action;
-    stream.highWaterMark = 0;
   }
 
   #onDrain(): void {
-    const stream = this.#stream as DuplexSource;
-    if (stream.queuedBytes > 0) return; // it was for what was written before; another comes
-    stream.highWaterMark = NO_DRAIN;
+    if ((this.#stream as DuplexSource).queuedBytes > 0) return; // another comes
     this.#active();
     const drained = this.#drained;
     this.#drained = undefined;
