@@ -29,7 +29,7 @@ int Prepare(int fd) {
 int ReceiveOneByOne(int fd, Message* messages, unsigned int count) {
   unsigned int done = 0;
   while (done < count) {
-    const ssize_t length = recvmsg(fd, &messages[done].msg_hdr, 0);
+    const ssize_t length = recvmsg(fd, &messages[done].msg_hdr, kNoWait);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return done > 0 ? static_cast<int>(done) : -errno;
     messages[done++].msg_len = static_cast<unsigned int>(length);
@@ -40,7 +40,7 @@ int ReceiveOneByOne(int fd, Message* messages, unsigned int count) {
 int SendOneByOne(int fd, Message* messages, unsigned int count) {
   unsigned int done = 0;
   while (done < count) {
-    const ssize_t length = sendmsg(fd, &messages[done].msg_hdr, kNoSignal);
+    const ssize_t length = sendmsg(fd, &messages[done].msg_hdr, kNoSignal | kNoWait);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return done > 0 ? static_cast<int>(done) : -errno;
     messages[done++].msg_len = static_cast<unsigned int>(length);
@@ -57,6 +57,11 @@ int OpenSocket(int domain, int type) {
 #else
   return Prepare(socket(domain, type, 0));
 #endif
+}
+
+void StayNonblocking(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && (flags & O_NONBLOCK) == 0) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length) {
@@ -81,7 +86,7 @@ int ReceiveBatch(int fd, Message* messages, unsigned int count) {
 #ifdef MSG_WAITFORONE
   int result;
   do {
-    result = recvmmsg(fd, messages, count, 0, nullptr);
+    result = recvmmsg(fd, messages, count, kNoWait, nullptr);
     if (result < 0) result = -errno;
   } while (result == -EINTR);
   if (!IsMissing(result)) return result;
@@ -93,7 +98,7 @@ int SendBatch(int fd, Message* messages, unsigned int count) {
 #ifdef MSG_WAITFORONE
   int result;
   do {
-    result = sendmmsg(fd, messages, count, kNoSignal);
+    result = sendmmsg(fd, messages, count, kNoSignal | kNoWait);
     if (result < 0) result = -errno;
   } while (result == -EINTR);
   // A firewall's EPERM for this datagram comes again from sendmsg.

@@ -25,10 +25,20 @@ struct Message {
 };
 #endif
 
+// Of every call that moves data. O_NONBLOCK alone would not do: it belongs to the open file, and
+// whoever shares that may take it back, as Node does with what it gives a child for stdin.
+#ifdef MSG_DONTWAIT
+constexpr int kNoWait = MSG_DONTWAIT;
+#else
+constexpr int kNoWait = 0;
+#endif
+
 inline bool IsAgain(int result) { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
 // Nonblocking and close-on-exec.
 int OpenSocket(int domain, int type);
+// O_NONBLOCK again, if it was taken back: accept(2) has no flag like MSG_DONTWAIT.
+void StayNonblocking(int fd);
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length);
 
 // How many messages were received or sent, in order; negative if the first of them failed. What

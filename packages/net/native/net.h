@@ -11,7 +11,8 @@
 // and the others are served. Records are read once each, for a SharedArrayBuffer may change between
 // a check and its use. No pointer outlives the call.
 //
-// All descriptors are nonblocking and close-on-exec, and no write raises SIGPIPE.
+// All descriptors are nonblocking and close-on-exec, and no write raises SIGPIPE. No call waits,
+// even if somebody who shares an open file has made it blocking again.
 #pragma once
 
 #include <stddef.h>

@@ -62,7 +62,7 @@ int64_t ReceiveOne(OwnedFds* owned, int fd, msghdr* header, Arrivals* arrivals, 
   do {
     header->msg_control = arrivals == nullptr ? nullptr : control;
     header->msg_controllen = arrivals == nullptr ? 0 : sizeof control;
-    length = recvmsg(fd, header, kReceiveFlags);
+    length = recvmsg(fd, header, kReceiveFlags | kNoWait);
   } while (length < 0 && errno == EINTR);
   *passed = 0;
   if (length < 0) return -errno;
@@ -115,7 +115,7 @@ int SendFds(OwnedFds* owned, int fd, Bytes data, int offset, int length, Words f
 
   ssize_t sent;
   do {
-    sent = sendmsg(fd, &header, kNoSignal);
+    sent = sendmsg(fd, &header, kNoSignal | kNoWait);
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) return static_cast<int>(sent);
   // The user's descriptors on their way are too many (unix(7)): like a buffer that is full, this

@@ -74,7 +74,7 @@ int64_t Gather(int fd, iovec* vectors, int count) {
   header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
   ssize_t written;
   do {
-    written = sendmsg(fd, &header, kNoSignal);
+    written = sendmsg(fd, &header, kNoSignal | kNoWait);
   } while (written < 0 && errno == EINTR);
   return written < 0 ? -errno : written;
 }
@@ -120,6 +120,7 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
   size_t written = 0;
   for (int index = 0; index < count && written < room; index++) {
     const int listener = fds.data[index];
+    if (owned->Has(listener)) StayNonblocking(listener);
     for (int tries = 0; tries < per_fd && written < room; tries++) {
       sockaddr_storage address{};
       socklen_t length = sizeof address;
@@ -166,7 +167,7 @@ int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words resu
       length = -EBADF;
     } else if (room > 0) {
       do {
-        length = recv(fd, slab.data + used, room, 0);
+        length = recv(fd, slab.data + used, room, kNoWait);
       } while (length < 0 && errno == EINTR);
       if (length < 0) length = -errno;
     }
