@@ -164,6 +164,15 @@ export class DatagramOutbox {
     for (let i = 0; i < count; i++) this.#senders[i] = undefined;
   }
 
+  /** Forgets everything. */
+  discard(): void {
+    for (let i = 0; i < this.#count; i++) this.#senders[i] = undefined;
+    this.#count = 0;
+    this.#used = RECEIVE_ROOM;
+    this.#joins = false;
+    this.endpoints.nextRound();
+  }
+
   #returnTo(i: number, errno: number): void {
     const sender = this.#senders[i] as DatagramSender;
     const peer = this.#peers[i];

@@ -273,6 +273,8 @@ export class Exchange {
 
   #abandon(): void {
     this.#told = [];
+    // What it names by number may be another's by the time it would be sent.
+    this.#datagramOutbox?.discard();
     for (const member of [...this.#members, ...this.#enrolled]) member?.abandon();
   }
 }
