@@ -53,7 +53,7 @@ export class Exchange {
   #datagramOutbox: DatagramOutbox | undefined;
   readonly #members: (Member | undefined)[] = [];
   readonly #freePlaces: number[] = [];
-  /** Those who have nothing to watch yet. */
+  /** Those who are to be closed with the reactor, and may have nothing to watch. */
   readonly #enrolled = new Set<{ abandon(): void }>();
   /** Watched members that keep the process alive. */
   #refs = 0;
@@ -144,7 +144,7 @@ export class Exchange {
     this.#members[by.place] = by;
   }
 
-  /** Somebody without a descriptor wants to know when the reactor is closed. */
+  /** Somebody who may not be watched wants to know when the reactor is closed. */
   enroll(who: { abandon(): void }): void {
     this.#enrolled.add(who);
   }

@@ -62,6 +62,8 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     signal?: AbortSignal,
   ) {
     super(exchange, fd, type, options);
+    // Perhaps it is never watched, and is to be closed with the reactor all the same.
+    exchange.enroll(this);
     this.#allowHalfOpen = options.allowHalfOpen ?? false;
     this.#followListeners();
     if (options.timeoutMs !== undefined) this.setTimeout(options.timeoutMs);
@@ -224,14 +226,12 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   /** @internal Waits for a connector, which ends in `connected` or `fail`. */
   protected connectBy(connector: Connecting): void {
     this.#connector = connector;
-    this.exchange.enroll(this);
     if (!this.hasRef()) connector.unref();
   }
 
   /** @internal The descriptor has been taken over, and is connected. */
   protected connected(): void {
     this.#connector = undefined;
-    this.exchange.dismiss(this);
     this.touch();
     this.beginWriting();
     this.settle();
