@@ -8,6 +8,7 @@
 import type { Addressed } from './endpoint.js';
 import { EndpointTable } from './endpoint-table.js';
 import { EAGAIN, native } from './native.js';
+import { makeArena } from './slabs.js';
 
 /** A socket as the outbox sees it. None of these calls a listener. */
 export interface DatagramSender {
@@ -41,7 +42,7 @@ const NOBODY = -1;
 const JOINS = 1;
 
 export class DatagramOutbox {
-  readonly arena: Buffer = Buffer.allocUnsafeSlow(RECEIVE_ROOM + SEND_ROOM);
+  readonly arena: Buffer = makeArena(RECEIVE_ROOM + SEND_ROOM);
   /** First the senders of what is received, then the addresses it was sent to. */
   readonly endpoints: EndpointTable = new EndpointTable(2 * RECORDS, 2 * JOBS);
   readonly #jobs = new Int32Array(JOBS * JOB_WORDS);

@@ -5,6 +5,7 @@
 // piece's own. Its first part is the slab that streams are read into (stream-inbox.ts): what was
 // received in this batch may be sent back, or passed on, from where it lies.
 import { MAX_CHUNKS, native } from './native.js';
+import { liesInSlab, makeArena } from './slabs.js';
 import type { WriteQueue } from './write-queue.js';
 
 /** A stream as the outbox sees it. None of these calls a listener. */
@@ -32,7 +33,7 @@ const SEGMENT_WORDS = 4;
 const IN_ARENA = -1;
 
 export class StreamOutbox {
-  readonly arena: Buffer = Buffer.allocUnsafeSlow(RECEIVE_ROOM + SEND_ROOM);
+  readonly arena: Buffer = makeArena(RECEIVE_ROOM + SEND_ROOM);
   #used = RECEIVE_ROOM;
   readonly #segments = new Int32Array(MAX_CHUNKS * SEGMENT_WORDS);
   readonly #results = new Int32Array(MAX_CHUNKS);
@@ -51,7 +52,7 @@ export class StreamOutbox {
   }
 
   /** Whether a buffer is the arena, or a view of it. */
-  owns(buffer: Uint8Array): boolean {
+  #owns(buffer: Uint8Array): boolean {
     return buffer.buffer === this.arena.buffer;
   }
 
@@ -63,7 +64,9 @@ export class StreamOutbox {
       queue.push(buffer, offset, length);
     } else if (!copies) {
       // A view of the slab has to be known as such: it is good for this batch only.
-      if (this.owns(buffer)) queue.push(this.arena, buffer.byteOffset + offset, length);
+      if (this.#owns(buffer)) queue.push(this.arena, buffer.byteOffset + offset, length);
+      // So is one of another slab, of datagrams or of another reactor, which nobody rescues.
+      else if (liesInSlab(buffer)) queue.append(buffer, offset, length);
       else queue.push(buffer, offset, length);
     } else {
       if (offset === 0 && length === buffer.length) this.arena.set(buffer, at);

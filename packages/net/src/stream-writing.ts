@@ -7,6 +7,7 @@
 import { Interest, invalidType, invalidValue, PolluxError, type SystemError } from '@pollux/core';
 import type { Exchange } from './exchange.js';
 import { EAGAIN, ENOTCONN, native } from './native.js';
+import { liesInSlab } from './slabs.js';
 import { type EventMap, Socket } from './socket.js';
 import type { StreamEvents, StreamOptions } from './stream-options.js';
 import type { StreamWriter } from './stream-outbox.js';
@@ -312,7 +313,7 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
       this.#flushSoon();
       return;
     }
-    if (length > LARGEST_COPY && !streamOutbox.owns(buffer)) queue.push(buffer, offset, length);
+    if (length > LARGEST_COPY && !liesInSlab(buffer)) queue.push(buffer, offset, length);
     else queue.append(buffer, offset, length);
     this.#holdsTooMuch();
   }
