@@ -66,6 +66,7 @@ export abstract class DatagramSocket<P>
   /** Callbacks since `finish`; undefined before. */
   #finishing: number | undefined;
   #foundEmpty = false;
+  #looksSoon = false;
   /** Received when nobody could be called: nothing more is read before it is handed out. */
   #held: Datagram<P>[] = [];
 
@@ -108,6 +109,7 @@ export abstract class DatagramSocket<P>
   resume(): this {
     this.#paused = false;
     this.#settle();
+    if (this.#finishing !== undefined) this.#finishSoon();
     return this;
   }
 
@@ -146,7 +148,6 @@ export abstract class DatagramSocket<P>
     if (!this.listens || this.#finishing !== undefined) return;
     this.#finishing = 0;
     this.resume();
-    this.#finishSoon();
   }
 
   [Symbol.dispose](): void {
@@ -353,7 +354,12 @@ export abstract class DatagramSocket<P>
   // The end.
 
   #finishSoon(): void {
-    this.exchange.tell(this.context, () => this.#finish());
+    if (this.#looksSoon) return;
+    this.#looksSoon = true;
+    this.exchange.tell(this.context, () => {
+      this.#looksSoon = false;
+      this.#finish();
+    });
   }
 
   /**
@@ -362,8 +368,8 @@ export abstract class DatagramSocket<P>
    */
   #finish(): void {
     this.exchange.flushDatagrams();
-    // A full socket goes on when it has room.
-    if (!this.listens || this.queue.full) return;
+    // A full socket goes on when it has room, one that was paused since when it is resumed.
+    if (!this.listens || this.queue.full || this.#paused) return;
     // Else a flood would keep it for ever.
     if (this.#finishing === OPEN_ROUNDS) native.stopInput(this.fd);
     this.#finishing = (this.#finishing ?? 0) + 1;
