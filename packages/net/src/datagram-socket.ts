@@ -285,7 +285,22 @@ export abstract class DatagramSocket<P>
     if (!this.listens) return;
     if (!this.#paused && this.#held.length > 0) this.exchange.tell(this.context, this.#deliverHeld);
     const readable = this.#reads ? Interest.readable : 0;
-    this.want(readable | (this.queue.polled ? Interest.writable : 0));
+    try {
+      this.want(readable | (this.queue.polled ? Interest.writable : 0));
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  /** The poller refuses it. Soon: this may be in the middle of a flush, of others' datagrams too. */
+  #break(error: unknown): void {
+    this.exchange.tell(this.context, () => {
+      if (this.closed) return;
+      const iterator = this.hears('error') ? undefined : this.#iterator;
+      iterator?.fail(error);
+      this.#close(true);
+      if (iterator === undefined) this.announce('error', error);
+    });
   }
 
   /** @internal */

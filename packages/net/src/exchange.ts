@@ -134,7 +134,12 @@ export class Exchange {
     this.#members[member.place] = undefined;
     this.#freePlaces.push(member.place);
     member.place = -1;
-    if (!this.#batch.closed) this.#batch.delete(member.fd);
+    if (this.#batch.closed) return;
+    try {
+      this.#batch.delete(member.fd);
+    } catch {
+      // Somebody has closed the descriptor, and the poller knows nothing of it any more.
+    }
   }
 
   /** The descriptor of a member is another's from here on, watched as it was. */

@@ -207,7 +207,14 @@ export abstract class Listener<S extends Owned>
   #settle(): void {
     if (!this.listens) return;
     const accepts = this.#retry === undefined && !this.#unwanted && this.#room > 0;
-    this.want(accepts ? Interest.readable : 0);
+    try {
+      this.want(accepts ? Interest.readable : 0);
+    } catch (error) {
+      // The poller refuses it. Not thrown: it may be a stream that asks, in the middle of a flush.
+      if (this.#iterator === undefined || this.hears('error')) this.tell('error', error);
+      else this.#iterator.fail(error);
+      this.close();
+    }
   }
 
   #onWanting(): void {

@@ -84,6 +84,16 @@ export abstract class Socket<Events extends EventMap<Events>>
     this.#settle();
   }
 
+  /** @internal The first `want`, of a constructor: if it throws, nothing is left of the socket. */
+  protected begin(interest: number, exclusive = false): void {
+    try {
+      this.want(interest, exclusive);
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+  }
+
   /** @internal Takes a descriptor over from another member, watched as that was. */
   protected takeOver(member: Member & { readonly interest: number }): void {
     this.#fd = member.fd;

@@ -123,12 +123,7 @@ export class TcpListener extends Listener<TcpStream> {
     this.#options = options;
     this.#settings = tcpSettings(options, local.family);
     this.#local = local;
-    try {
-      this.want(Interest.readable, exclusive);
-    } catch (error) {
-      this.abandon();
-      throw error;
-    }
+    this.begin(Interest.readable, exclusive);
   }
 
   /** The local endpoint, with the port that the system chose. */

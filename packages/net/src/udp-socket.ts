@@ -186,7 +186,7 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
     this.#packetInfo = options.packetInfo ?? false;
     this.#gro = found.gro;
     this.queue.joinsBelow = found.joinsBelow;
-    this.want(Interest.readable);
+    this.begin(Interest.readable);
   }
 
   /** The remote endpoint of a connected socket. */

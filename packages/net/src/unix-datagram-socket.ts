@@ -141,8 +141,15 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
     check(reactor, options);
     const [first, second] = pairUnix(DATAGRAM);
     const remote = nameOf(native.peerAddress, first);
-    const made = new UnixDatagramSocket(reactor, first, options, { remote });
-    return [made, new UnixDatagramSocket(reactor, second, options, { remote })];
+    return orClose(second, () => {
+      const one = orClose(first, () => new UnixDatagramSocket(reactor, first, options, { remote }));
+      try {
+        return [one, new UnixDatagramSocket(reactor, second, options, { remote })];
+      } catch (error) {
+        one.abandon();
+        throw error;
+      }
+    });
   }
 
   /**
@@ -168,7 +175,7 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
     this.#connected = made.remote !== undefined;
     this.#file = made.file;
     this.takesFds = options.receiveFds ?? false;
-    this.want(Interest.readable);
+    this.begin(Interest.readable);
   }
 
   /** Its own name, `''` if it has none. */

@@ -91,7 +91,7 @@ export class UnixListener extends Listener<UnixStream> {
     this.#options = options;
     this.#local = local;
     this.#file = file;
-    this.want(Interest.readable, options.exclusive ?? false);
+    this.begin(Interest.readable, options.exclusive ?? false);
   }
 
   /** Where it listens. */
