@@ -20,6 +20,7 @@ import {
   checkBoolean,
   checkDelay,
   checkInteger,
+  checkOptions,
   checkPort,
   checkReactor,
   MAX_DELAY,
@@ -67,8 +68,11 @@ export class TcpListener extends Listener<TcpStream> {
    * Listens. Throws what the system refuses (EADDRINUSE, EACCES, EADDRNOTAVAIL), with `syscall`,
    * `address` and `port`. The stream options are those of each connection.
    */
-  static listen(reactor: Reactor, options: TcpListenOptions = {}): TcpListener {
+  static listen(reactor: Reactor, given: TcpListenOptions = {}): TcpListener {
     checkReactor(reactor);
+    checkOptions('options', given);
+    // Each stream is made by them: they may change, and were checked only once.
+    const options = { ...given };
     checkTcpStreamOptions(options);
     checkBoolean('options.exclusive', options.exclusive);
     checkDelay('options.deferAcceptMs', options.deferAcceptMs ?? 0, MAX_DELAY);

@@ -11,7 +11,7 @@ import { decodePath, type EncodedPath, encodePath, nameOf, where } from './unix-
 import { adoptUnix, openUnix } from './unix-descriptor.js';
 import { bindPath, type SocketFile } from './unix-file.js';
 import { UnixStream } from './unix-stream.js';
-import { checkBoolean, checkInteger, checkReactor } from './validate.js';
+import { checkBoolean, checkInteger, checkOptions, checkReactor } from './validate.js';
 
 export interface UnixListenOptions extends StreamOptions {
   /**
@@ -45,8 +45,11 @@ export class UnixListener extends Listener<UnixStream> {
    * Listens. Throws what the system refuses (EADDRINUSE, EACCES, ENOENT), with `syscall` and the path
    * as `address`. The file is removed when the listener closes, if it is still its own.
    */
-  static listen(reactor: Reactor, options: UnixListenOptions): UnixListener {
+  static listen(reactor: Reactor, given: UnixListenOptions): UnixListener {
     checkReactor(reactor);
+    checkOptions('options', given);
+    // Each stream is made by them: they may change, and were checked only once.
+    const options = { ...given };
     checkStreamOptions(options);
     checkBoolean('options.exclusive', options.exclusive);
     if (options.fd !== undefined) return UnixListener.#adopt(reactor, options.fd, options);
