@@ -70,14 +70,19 @@ function lookUp(
     };
     exchange.enroll(ender);
     if (signal !== undefined) heed(signal, ender);
-    lookup(host, { all: true, family }, (error, found, itsFamily) => {
+    const answer: Parameters<LookupFunction>[2] = (error, found, itsFamily) => {
       if (error) {
         fail(error);
         return;
       }
       over();
       resolve(Array.isArray(found) ? found : [{ address: found, family: itsFamily ?? 0 }]);
-    });
+    };
+    try {
+      lookup(host, { all: true, family }, answer);
+    } catch (error) {
+      fail(error); // dns.lookup throws what it does not like of its arguments
+    }
   });
 }
 
