@@ -84,11 +84,15 @@ export class Connector {
   #tryNext(): void {
     this.#nextTimer?.close();
     this.#nextTimer = undefined;
-    const target = this.#targets[this.#next++];
-    if (target === undefined) {
-      if (this.#attempts.size === 0) this.#fail(this.#allErrors());
-      return;
+    // A loop, for thousands may be refused at once.
+    while (this.#next < this.#targets.length) {
+      if (this.#begin(this.#targets[this.#next++] as Target)) return;
     }
+    if (this.#attempts.size === 0) this.#fail(this.#allErrors());
+  }
+
+  /** False if it is refused at once. */
+  #begin(target: Target): boolean {
     let attempt: Attempt;
     try {
       attempt = new Attempt(this.#exchange, target, this.#context, this.#refd, (error) =>
@@ -96,13 +100,14 @@ export class Connector {
       );
     } catch (error) {
       this.#errors.push(error as Error);
-      this.#tryNext();
-      return;
+      return false;
     }
     this.#attempts.add(attempt);
-    if (this.#next >= this.#targets.length) return;
-    this.#nextTimer = this.#exchange.reactor.timer(this.#attemptDelayMs, () => this.#tryNext());
-    if (!this.#refd) this.#nextTimer.unref();
+    if (this.#next < this.#targets.length) {
+      this.#nextTimer = this.#exchange.reactor.timer(this.#attemptDelayMs, () => this.#tryNext());
+      if (!this.#refd) this.#nextTimer.unref();
+    }
+    return true;
   }
 
   #ended(attempt: Attempt, error: Error | undefined): void {
