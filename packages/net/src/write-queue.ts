@@ -110,7 +110,7 @@ export class WriteQueue {
     this.#offsets[head] = (this.#offsets[head] as number) + left;
     this.#lengths[head] = (this.#lengths[head] as number) - left;
     // Cut off when they are the most of the arrays.
-    if (head > 64) {
+    if (head > 64 && 2 * head > this.#buffers.length) {
       this.#buffers.splice(0, head);
       this.#offsets.splice(0, head);
       this.#lengths.splice(0, head);
