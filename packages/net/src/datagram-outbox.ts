@@ -84,11 +84,15 @@ export class DatagramOutbox {
       }
     }
     const at = copied ? this.#used : offset;
-    this.#add(sender, at, length, peer, local);
-    if (!copied) return;
+    if (!copied) {
+      this.#add(sender, at, length, peer, local);
+      return;
+    }
+    // The copy first: memory that another thread has as well may be longer by now, and not fit.
     if (typeof data === 'string') this.arena.write(data, at);
     else if (length === data.length) this.arena.set(data, at);
     else this.arena.set(data.subarray(offset, offset + length), at);
+    this.#add(sender, at, length, peer, local);
     this.#used += length;
   }
 

@@ -1,5 +1,6 @@
 // The addresses of Unix sockets: a path in the file system, or on Linux an abstract name, which
 // begins with a NUL, or none at all. Kept with their slots, as IP endpoints are (endpoint.ts).
+import { isUint8Array } from 'node:util/types';
 import { invalidType, invalidValue, outOfRange, PolluxError } from '@pollux/core';
 import { Addressed } from './endpoint.js';
 import { ENAMETOOLONG, EOPNOTSUPP, native, SLOT_SIZE } from './native.js';
@@ -45,7 +46,7 @@ export function encodePath(name: string, path: unknown): EncodedPath {
   if (typeof path === 'string') {
     const known = encoded.get(path);
     if (known !== undefined) return known;
-  } else if (!(path instanceof Uint8Array)) {
+  } else if (!isUint8Array(path)) {
     throw invalidType(name, 'a string, a Buffer or a Uint8Array', path);
   }
   const bytes = typeof path === 'string' ? Buffer.from(path) : Buffer.from(path);
@@ -77,7 +78,7 @@ function encodeBytes(name: string, bytes: Buffer): EncodedPath {
 
 /** A peer as a caller gives it: a path, one of ours, or any object with a path. */
 export function toEncodedPath(name: string, peer: unknown): EncodedPath {
-  if (typeof peer !== 'object' || peer === null || peer instanceof Uint8Array) {
+  if (typeof peer !== 'object' || peer === null || isUint8Array(peer)) {
     return encodePath(name, peer);
   }
   if (!EncodedPath.is(peer)) return encodePath(`${name}.path`, (peer as Partial<UnixAddress>).path);

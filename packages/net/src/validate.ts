@@ -1,4 +1,5 @@
 // Argument checks: each throws synchronously, names the argument, and changes nothing.
+import { isUint8Array } from 'node:util/types';
 import { invalidType, invalidValue, outOfRange, PolluxError, type Reactor } from '@pollux/core';
 
 export function checkReactor(value: Reactor): void {
@@ -23,7 +24,7 @@ export const MAX_DELAY = 0x7fff_ffff;
 
 /** Part of a buffer. */
 export function checkSlice(buffer: unknown, offset: unknown, length: unknown): void {
-  if (!(buffer instanceof Uint8Array)) {
+  if (!isUint8Array(buffer)) {
     throw invalidType('buffer', 'a Buffer or a Uint8Array', buffer);
   }
   const { length: size } = buffer;
@@ -66,7 +67,8 @@ export function checkBytes(name: string, value: unknown): void {
 /** The length in bytes of what is to be sent. */
 export function checkData(name: string, value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
-  if (!(value instanceof Uint8Array)) {
+  // Not instanceof: that is true of what only inherits from one, and false of another realm's.
+  if (!isUint8Array(value)) {
     throw invalidType(name, 'a string, a Buffer or a Uint8Array', value);
   }
   // Its memory is with another thread now; empty is what it looks like, not what was meant.
