@@ -306,8 +306,8 @@ export abstract class DatagramSocket<P>
   /** @internal */
   received(record: number, offset: number, length: number): void {
     if (this.closed) return;
-    // By a listener before us in this batch.
-    if (this.#paused) {
+    // Paused by a listener before us in this batch; or it would overtake what is held.
+    if (this.#paused || this.#held.length > 0) {
       this.keep(record, offset, length);
       return;
     }
