@@ -1,4 +1,5 @@
 // The sockets of node:net and node:dgram as actors: the peers that know nothing of Pollux.
+import { strict as assert } from 'node:assert';
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import net from 'node:net';
 import {
@@ -12,6 +13,7 @@ import {
   LOOPBACK,
   nobody,
   type Peer,
+  type Place,
   type StreamActor,
   type StreamKit,
   type StreamSink,
@@ -21,6 +23,7 @@ import {
 const ignore = () => {};
 
 const TRAITS: StreamTraits = {
+  ours: false,
   throws: false,
   listenersComeAndGo: false,
   // node:net takes a write in 'end' for one after the end, unless half-open is allowed.
@@ -30,22 +33,25 @@ const TRAITS: StreamTraits = {
   resets: true,
 };
 
-class NodeStream implements StreamActor {
-  readonly kind = 'node';
+export class NodeStream implements StreamActor {
+  readonly kind: string;
   readonly traits = TRAITS;
   sink: StreamSink = nobody;
   readonly #socket: net.Socket;
   readonly #onData = (data: Buffer) => this.sink.onData(data);
   #chatters = false;
 
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, kind = 'node') {
     this.#socket = socket;
+    this.kind = kind;
     socket.on('connect', () => this.sink.onConnect());
     socket.on('end', () => this.sink.onEnd());
     socket.on('drain', () => this.sink.onDrain());
     socket.on('error', (error) => this.sink.onError(error));
     socket.on('close', (hadError) => this.sink.onClose(hadError));
   }
+
+  vary(): void {}
 
   hear(how: 'always' | 'once' | 'not'): void {
     this.#socket.off('data', this.#onData);
@@ -62,6 +68,10 @@ class NodeStream implements StreamActor {
     return this.#socket.write(data);
   }
 
+  sendFds(): boolean {
+    assert.fail('Node passes no descriptors this way');
+  }
+
   end(data?: Buffer): void {
     if (data === undefined) this.#socket.end();
     else this.#socket.end(data);
@@ -72,7 +82,9 @@ class NodeStream implements StreamActor {
   }
 
   reset(): void {
-    this.#socket.resetAndDestroy();
+    // There is no reset of a Unix connection.
+    if (this.kind === 'node') this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   pause(): void {
@@ -96,15 +108,23 @@ class NodeStream implements StreamActor {
 }
 
 export class NodeStreams implements StreamKit {
-  readonly kind = 'node';
+  readonly kind: string;
+  readonly #newPath: (() => string) | undefined;
+
+  /** With `newPath`, of Unix streams. */
+  constructor(newPath?: () => string) {
+    this.kind = newPath === undefined ? 'node' : 'unix-node';
+    this.#newPath = newPath;
+  }
 
   listen({ allowHalfOpen }: ListenOptions, sink: ListenerSink): ListenerActor {
     const server = net.createServer({ allowHalfOpen }, (socket) =>
-      sink.onConnection(new NodeStream(socket)),
+      sink.onConnection(new NodeStream(socket, this.kind)),
     );
     server.on('error', (error) => sink.onError(error));
     // Node's 'close' of a server waits for its connections; those are counted by themselves.
-    server.listen(0, LOOPBACK);
+    if (this.#newPath === undefined) server.listen(0, LOOPBACK);
+    else server.listen(this.#newPath());
     let closed = false;
     const close = () => {
       if (closed) return;
@@ -115,8 +135,9 @@ export class NodeStreams implements StreamKit {
     return {
       kind: this.kind,
       exact: false,
-      get port() {
-        return (server.address() as net.AddressInfo | null)?.port;
+      get place() {
+        const address = server.address();
+        return typeof address === 'string' ? address : address?.port;
       },
       get closed() {
         return closed;
@@ -126,8 +147,9 @@ export class NodeStreams implements StreamKit {
     };
   }
 
-  connect(port: number, { allowHalfOpen }: ListenOptions): StreamActor {
-    return new NodeStream(net.connect({ port, host: LOOPBACK, allowHalfOpen }));
+  connect(place: Place, { allowHalfOpen }: ListenOptions): StreamActor {
+    const where = typeof place === 'string' ? { path: place } : { port: place, host: LOOPBACK };
+    return new NodeStream(net.connect({ ...where, allowHalfOpen }), this.kind);
   }
 }
 

@@ -1,59 +1,101 @@
-// The sockets of @pollux/net as actors: the public surface, and nothing else.
+// The streams of @pollux/net as actors: the public surface, and nothing else. Each may be used in all
+// the ways there are of doing the same: `'data'`, `receive` or a loop; `write`, `writeSlice`, `writev`,
+// with or without a cork.
 import type { Reactor } from '@pollux/core';
-import { TcpListener, TcpStream, UdpSocket } from '@pollux/net';
+import { TcpListener, TcpStream, UnixListener, UnixStream } from '@pollux/net';
 import {
-  type DatagramActor,
-  type DatagramKit,
-  type DatagramOptions,
-  type DatagramSink,
   type ListenerActor,
   type ListenerSink,
   type ListenOptions,
   LOOPBACK,
   nobody,
-  type Peer,
+  type Place,
   type StreamActor,
   type StreamKit,
   type StreamSink,
   type StreamTraits,
 } from './actors.js';
+import type { Dice } from './dice.js';
 
 const ignore = () => {};
 /** Events that listeners may be added to and removed from without any effect. */
 const CHATTER = ['data', 'end', 'drain', 'close'] as const;
+const PAD = 7;
 let turn = 0;
 
 const TRAITS: StreamTraits = {
+  ours: true,
   throws: true,
   listenersComeAndGo: true,
   lastWords: true,
   quiet: true,
-  resets: 'resetAndDestroy' in TcpStream.prototype,
+  resets: true,
 };
 
-class PolluxStream implements StreamActor {
-  readonly kind = 'pollux';
+export class PolluxStream implements StreamActor {
+  readonly kind: string;
   readonly traits = TRAITS;
   sink: StreamSink = nobody;
-  readonly #stream: TcpStream;
+  readonly #stream: TcpStream | UnixStream;
   readonly #onData = (data: Buffer) => this.sink.onData(data);
   #always = false;
+  #reads: 'data' | 'receive' | 'loop' = 'data';
+  #loops = false;
+  #dice: Dice | undefined;
 
-  constructor(stream: TcpStream) {
+  constructor(stream: TcpStream | UnixStream, kind: string) {
     this.#stream = stream;
+    this.kind = kind;
     stream.on('connect', () => this.sink.onConnect());
     stream.on('end', () => this.sink.onEnd());
     stream.on('drain', () => this.sink.onDrain());
     stream.on('error', (error) => this.sink.onError(error));
     stream.on('close', (hadError) => this.sink.onClose(hadError));
+    if (stream instanceof UnixStream) stream.on('fds', (fds) => this.sink.onFds(fds));
+  }
+
+  vary(dice: Dice): void {
+    this.#dice = dice;
+    this.#reads = dice.pick(['data', 'receive', 'receive', 'loop'] as const);
+    // Nothing else comes of it than an event.
+    if (dice.once(4)) this.#stream.setTimeout(dice.between(1, 20), ignore);
   }
 
   hear(how: 'always' | 'once' | 'not'): void {
+    const stream = this.#stream;
     this.#always = how === 'always';
-    this.#stream.off('data', this.#onData);
-    if (!this.#always) this.#stream.off('data', ignore);
-    if (how === 'always') this.#stream.on('data', this.#onData);
-    if (how === 'once') this.#stream.once('data', this.#onData);
+    stream.off('data', this.#onData);
+    if (!this.#always) stream.off('data', ignore);
+    stream.receive(undefined);
+    if (this.#reads === 'receive' && how !== 'not') {
+      stream.receive((buffer, offset, length) => {
+        if (!this.#always) stream.receive(undefined);
+        this.sink.onData(buffer.subarray(offset, offset + length), true);
+      });
+    } else if (this.#reads === 'loop' && this.#always) void this.#loop();
+    else if (how === 'always') stream.on('data', this.#onData);
+    else if (how === 'once') stream.once('data', this.#onData);
+  }
+
+  /** A loop is for good. */
+  async #loop(): Promise<void> {
+    if (this.#loops) return;
+    this.#loops = true;
+    try {
+      for await (const data of this.#stream) {
+        if (this.#stream.destroyed) return;
+        try {
+          this.sink.onData(data);
+        } catch (error) {
+          // In here it would end the loop, and the stream.
+          setImmediate(() => {
+            throw error;
+          });
+        }
+      }
+    } catch {
+      // What breaks the stream is told to the listener for 'error' too.
+    }
   }
 
   chatter(): void {
@@ -65,7 +107,49 @@ class PolluxStream implements StreamActor {
   }
 
   write(data: Buffer): boolean {
-    return this.#stream.write(data);
+    const stream = this.#stream;
+    const dice = this.#dice;
+    if (dice === undefined) return stream.write(data);
+    if (dice.once(8)) this.#cork(dice);
+    const cut = dice.below(data.length + 1);
+    switch (dice.below(4)) {
+      case 0: {
+        const larger = Buffer.alloc(data.length + 2 * PAD, 0xee);
+        data.copy(larger, PAD);
+        return stream.writeSlice(larger, PAD, data.length);
+      }
+      case 1:
+        return stream.writev([data.subarray(0, cut), data.subarray(cut)]);
+      default:
+        return stream.write(data);
+    }
+  }
+
+  sendFds(data: Buffer, fds: readonly number[]): boolean {
+    return (this.#stream as UnixStream).sendFds(data, fds);
+  }
+
+  #cork(dice: Dice): void {
+    const stream = this.#stream;
+    stream.cork();
+    const uncork = () => stream.uncork();
+    switch (dice.below(5)) {
+      case 0:
+        process.nextTick(uncork);
+        break;
+      case 1:
+        queueMicrotask(uncork);
+        break;
+      case 2:
+        setImmediate(uncork);
+        break;
+      case 3:
+        setTimeout(uncork, 2);
+        break;
+      default:
+        stream.uncork();
+        if (dice.once(2)) stream.flush();
+    }
   }
 
   end(data?: Buffer): void {
@@ -77,9 +161,8 @@ class PolluxStream implements StreamActor {
   }
 
   reset(): void {
-    const stream = this.#stream as TcpStream & { resetAndDestroy?(): void };
-    if (stream.resetAndDestroy === undefined) stream.destroy();
-    else stream.resetAndDestroy();
+    if (this.#stream instanceof TcpStream) this.#stream.resetAndDestroy();
+    else this.#stream.destroy();
   }
 
   pause(): void {
@@ -98,95 +181,59 @@ class PolluxStream implements StreamActor {
     const { connecting, destroyed, queuedBytes, bytesRead, bytesWritten } = this.#stream;
     const listeners = this.#stream.listenerCount('data');
     const paused = this.#stream.isPaused();
-    const state = { connecting, destroyed, paused, listeners, queuedBytes };
-    return JSON.stringify({ ...state, bytesRead, bytesWritten });
+    const fds = this.#stream instanceof UnixStream ? this.#stream.queuedFds : 0;
+    const state = { connecting, destroyed, paused, listeners, queuedBytes, fds };
+    return JSON.stringify({ ...state, reads: this.#reads, bytesRead, bytesWritten });
   }
 }
 
+/** Of TCP, or with `newPath` of Unix. */
 export class PolluxStreams implements StreamKit {
-  readonly kind = 'pollux';
+  readonly kind: string;
   readonly #reactor: Reactor;
+  readonly #newPath: (() => string) | undefined;
 
-  constructor(reactor: Reactor) {
+  constructor(reactor: Reactor, newPath?: () => string) {
+    this.kind = newPath === undefined ? 'pollux' : 'unix';
     this.#reactor = reactor;
+    this.#newPath = newPath;
   }
 
   listen(options: ListenOptions, sink: ListenerSink): ListenerActor {
-    const listener = TcpListener.listen(this.#reactor, { address: LOOPBACK, ...options });
-    listener.on('connection', (stream) => sink.onConnection(new PolluxStream(stream)));
-    listener.on('error', (error) => sink.onError(error));
-    listener.on('close', () => sink.onClose());
-    const { port } = listener.address();
+    const { kind } = this;
+    const listener =
+      this.#newPath === undefined
+        ? TcpListener.listen(this.#reactor, { address: LOOPBACK, ...options })
+        : UnixListener.listen(this.#reactor, { path: this.#newPath(), ...options });
+    const heard = listener as TcpListener; // of what both have
+    heard.on('connection', (stream) => sink.onConnection(new PolluxStream(stream, kind)));
+    heard.on('error', (error) => sink.onError(error));
+    heard.on('close', () => sink.onClose());
     return {
-      kind: this.kind,
+      kind,
       exact: true,
-      port,
+      place: listener instanceof UnixListener ? listener.path : listener.address().port,
       get closed() {
         return listener.closed;
       },
-      finish: () => listener.finish(0),
+      finish: () => {
+        if (listener instanceof UnixListener) listener.finish();
+        else listener.finish(0);
+      },
       close: () => listener.close(),
     };
   }
 
-  connect(port: number, options: ListenOptions): StreamActor {
-    return new PolluxStream(
-      TcpStream.connect(this.#reactor, { address: LOOPBACK, port, ...options }),
-    );
+  connect(place: Place, options: ListenOptions): StreamActor {
+    return new PolluxStream(connect(this.#reactor, place, options), this.kind);
   }
 }
 
-class PolluxDatagrams implements DatagramActor {
-  readonly kind = 'pollux';
-  readonly exact = true;
-  sink: DatagramSink = nobody;
-  readonly #socket: UdpSocket;
-
-  constructor(socket: UdpSocket) {
-    this.#socket = socket;
-    socket.on('message', (data, peer) => this.sink.onMessage(data, peer));
-    socket.on('error', (error) => this.sink.onError(error));
-    socket.on('drain', () => this.sink.onDrain());
-    socket.on('close', () => this.sink.onClose());
-    queueMicrotask(() => this.sink.onReady());
-  }
-
-  chatter(): void {
-    if (this.#socket.listeners('message').includes(ignore)) this.#socket.off('message', ignore);
-    else this.#socket.on('message', ignore);
-  }
-
-  send(data: Buffer, peer?: Peer): boolean {
-    return peer === undefined ? this.#socket.send(data) : this.#socket.send(data, peer);
-  }
-
-  port(): number {
-    return this.#socket.address().port;
-  }
-
-  finish(): void {
-    this.#socket.finish();
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-}
-
-export class PolluxDatagramKit implements DatagramKit {
-  readonly kind = 'pollux';
-  readonly #reactor: Reactor;
-
-  constructor(reactor: Reactor) {
-    this.#reactor = reactor;
-  }
-
-  open({ remote, ...options }: DatagramOptions): DatagramActor {
-    const reactor = this.#reactor;
-    const socket =
-      remote === undefined
-        ? UdpSocket.bind(reactor, { address: LOOPBACK, ...options })
-        : UdpSocket.connect(reactor, { ...remote, ...options });
-    return new PolluxDatagrams(socket);
-  }
+export function connect(
+  reactor: Reactor,
+  place: Place,
+  options: Partial<ListenOptions>,
+): TcpStream | UnixStream {
+  if (typeof place === 'string') return UnixStream.connect(reactor, { path: place, ...options });
+  return TcpStream.connect(reactor, { address: LOOPBACK, port: place, ...options });
 }

@@ -15,6 +15,9 @@ const MOST_SOCKETS = 24;
 const MOST_BYTES = 65_507;
 const SMALL = 4096;
 const LARGE = 4 << 20;
+/** Bytes of several in one call, and sizes of these. */
+const MOST_RUN = 200_000;
+const SEGMENTS = [1, 24, 100, 1472];
 const SIZES = [0, 1, 23, 24, 25, 100, 1472, 9000, 65_507];
 
 function setting(name: string): number {
@@ -28,7 +31,10 @@ function setting(name: string): number {
 const DEFAULT_BUFFER = setting('rmem_default');
 const MOST_BUFFER = setting('rmem_max');
 
-type DatagramWorld = Pick<StreamWorld, 'say' | 'count' | 'failed' | 'makePlanned'>;
+type DatagramWorld = Pick<
+  StreamWorld,
+  'say' | 'count' | 'failed' | 'makePlanned' | 'meddle' | 'alive'
+>;
 
 interface Socket {
   readonly number: number;
@@ -57,6 +63,7 @@ export class Datagrams {
   readonly #sockets: Socket[] = [];
   readonly #flows: { from: Socket; to: Socket; flow: Flow }[] = [];
   readonly #bytes = Buffer.alloc(MOST_BYTES);
+  readonly #run = Buffer.alloc(MOST_RUN);
   #ending = false;
 
   constructor(
@@ -142,6 +149,7 @@ export class Datagrams {
     const actor = dice.pick(this.#kits).open({
       ...(peer === undefined ? {} : { remote: peer }),
       ...(size === undefined ? {} : { receiveBufferSize: size }),
+      dice: new Dice(this.#round, -4, this.#sockets.length),
     });
     this.#add(actor, remote, 0, size);
   }
@@ -200,7 +208,7 @@ export class Datagrams {
   // Sending.
 
   #burst(socket: Socket): void {
-    if (!socket.ready || socket.closing) return;
+    if (!socket.ready || socket.closing || !this.#world.alive()) return;
     const target = this.#targetOf(socket);
     if (target === undefined) return;
     for (let n = socket.dice.between(1, 40); n > 0 && socket.quota > 0; n--) {
@@ -222,6 +230,7 @@ export class Datagrams {
     const { dice } = socket;
     const length = dice.once(3) ? dice.pick(SIZES) : dice.size(dice.once(3) ? MOST_BYTES : 3000);
     const bytes = this.#bytes.subarray(0, length);
+    if (target !== 'refused' && dice.once(8) && this.#sendRun(socket, target)) return true;
     const peer = socket.remote === undefined ? addressOf(target) : undefined;
     if (target === 'refused') {
       socket.quota--;
@@ -240,6 +249,32 @@ export class Datagrams {
     flow.write(bytes);
     if (socket.actor?.send(bytes, peer)) flow.wasSent(length);
     // It is free to be used again.
+    bytes.fill(0xee);
+    return true;
+  }
+
+  /** Several in one call; false if there is no such call, or no room. */
+  #sendRun(socket: Socket, target: Socket): boolean {
+    const { dice, actor } = socket;
+    if (actor?.sendSegments === undefined) return false;
+    const size = dice.once(2) ? dice.pick(SEGMENTS) : 1 + dice.size(3000);
+    const count = dice.between(1, Math.min(socket.quota, Math.floor(MOST_RUN / size), 80));
+    const flow = this.#flow(socket, target);
+    const ends = [target, ...(target.actor === undefined ? [socket] : [])];
+    const fits = (end: Socket) => this.#under_way(end) + count * weight(size) <= end.budget;
+    if (count < 1 || (!flow.lossy && !ends.every(fits))) return false;
+    const last = dice.between(1, size);
+    const bytes = this.#run.subarray(0, (count - 1) * size + last);
+    for (let at = 0; at < bytes.length; at += size) {
+      const piece = bytes.subarray(at, at + size);
+      flow.write(piece);
+      flow.wasSent(piece.length);
+    }
+    socket.quota -= count;
+    this.#world.count('segments', count);
+    const peer = socket.remote === undefined ? addressOf(target) : undefined;
+    // From some datagram on they were dropped.
+    if (!actor.sendSegments(bytes, size, peer)) flow.lossy = true;
     bytes.fill(0xee);
     return true;
   }
@@ -302,6 +337,7 @@ export class Datagrams {
       else queueMicrotask(later);
     }
     if (dice.once(60)) this.#meddle();
+    if (dice.once(60)) this.#world.meddle(dice);
   }
 
   #refused(
@@ -321,7 +357,7 @@ export class Datagrams {
 
   /** Closes one of them, in one of two ways, and opens another in its place. */
   #meddle(): void {
-    if (this.#ending) return;
+    if (this.#ending || !this.#world.alive()) return;
     const open = this.#openOnes().filter(({ ready }) => ready);
     if (open.length === 0) return;
     const socket = this.#dice.pick(open);

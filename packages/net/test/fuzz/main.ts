@@ -43,7 +43,7 @@ function rowsOf(): Row[] {
 }
 
 /** Rounds in which everything happens at least once. */
-const ENOUGH = 50;
+const ENOUGH = 150;
 
 const rows = rowsOf();
 const seed = Number(values.seed ?? Date.now() % 1_000_000);

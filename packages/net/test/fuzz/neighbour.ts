@@ -6,24 +6,26 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Reactor } from '@pollux/core';
 import type { DatagramActor } from './actors.js';
-import { nobody } from './actors.js';
+import { nobody, type Place } from './actors.js';
 import { NodeDatagramKit, NodeStreams } from './actors-node.js';
-import { PolluxDatagramKit, PolluxStreams } from './actors-pollux.js';
+import { PolluxStreams } from './actors-pollux.js';
+import { PolluxDatagramKit } from './actors-pollux-datagrams.js';
 import { Dice } from './dice.js';
+import { pathMaker } from './paths.js';
 import type { Neighbour } from './round.js';
-import type { StreamPlan } from './stream-plan.js';
+import { kindAbroad, type StreamPlan } from './stream-plan.js';
 import type { StreamReport } from './stream-world.js';
 import { Streams } from './streams.js';
 
 type Order =
   | { do: 'begin'; round: number }
   | { do: 'serve'; plan: StreamPlan }
-  | { do: 'connect'; plan: StreamPlan; port: number }
+  | { do: 'connect'; plan: StreamPlan; place: Place }
   | { do: 'end' };
 
 type Answer =
   | { is: 'up'; echoes: number[] }
-  | { is: 'served'; id: number; port: number }
+  | { is: 'served'; id: number; place: Place }
   | { is: 'report'; report: StreamReport }
   | { is: 'failed'; story: string }
   | { is: 'ended' };
@@ -31,13 +33,10 @@ type Answer =
 /** What is over here is over there a moment later. */
 const PATIENCE_MS = 8_000;
 
-/** Here it plays this kind, where the plan says 'abroad'. */
-const kindOf = (plan: StreamPlan) => (plan.id % 2 === 0 ? 'node' : 'pollux');
-
 /** Starts the other process. */
 export async function openNeighbour(): Promise<Neighbour & { close(): void }> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['--neighbour']);
-  const served = new Map<number, (port: number) => void>();
+  const served = new Map<number, (place: Place) => void>();
   let streams: Streams | undefined;
   let failed: (error: Error) => void = () => {};
   let ended = () => {};
@@ -55,7 +54,7 @@ export async function openNeighbour(): Promise<Neighbour & { close(): void }> {
           resolve(answer.echoes);
           break;
         case 'served':
-          served.get(answer.id)?.(answer.port);
+          served.get(answer.id)?.(answer.place);
           break;
         case 'report':
           streams?.report(answer.report);
@@ -80,7 +79,7 @@ export async function openNeighbour(): Promise<Neighbour & { close(): void }> {
       served.set(plan.id, ready);
       order({ do: 'serve', plan });
     },
-    connect: (plan, port) => order({ do: 'connect', plan, port }),
+    connect: (plan, place) => order({ do: 'connect', plan, place }),
     end: () =>
       new Promise((resolve, reject) => {
         const what = 'the other process still waits for the end of its connections';
@@ -103,7 +102,11 @@ export async function openNeighbour(): Promise<Neighbour & { close(): void }> {
 function serve(): void {
   const say = (answer: Answer) => process.send?.(answer);
   const reactor = new Reactor({ mode: 'attached' });
-  const kits = [new PolluxStreams(reactor), new NodeStreams()];
+  const newPath = pathMaker();
+  const kits = [
+    ...[new PolluxStreams(reactor), new NodeStreams()],
+    ...[new PolluxStreams(reactor, newPath), new NodeStreams(newPath)],
+  ];
   let streams: Streams | undefined;
   let round = 0;
   let steps: NodeJS.Immediate | NodeJS.Timeout | undefined;
@@ -116,6 +119,7 @@ function serve(): void {
       failed,
       makePlanned: () => new Error('not planned here'),
       meddle: () => {},
+      alive: () => true,
     };
     streams = new Streams(world, kits);
     streams.onReport = (report) => say({ is: 'report', report });
@@ -130,6 +134,7 @@ function serve(): void {
     ...plan,
     start: 0,
     solo: false,
+    relayed: false,
     // Nothing is thrown here, and nobody else is disturbed.
     client: { ...plan.client, throws: 0 },
     server: { ...plan.server, throws: 0 },
@@ -143,13 +148,17 @@ function serve(): void {
         break;
       case 'serve': {
         const { plan } = message;
-        streams?.expectHere(plain(plan), kindOf(plan), (port) =>
-          say({ is: 'served', id: plan.id, port }),
+        const kind = kindAbroad(plan.serverKind, plan.id);
+        streams?.expectHere(plain(plan), kind, (place) =>
+          say({ is: 'served', id: plan.id, place }),
         );
         break;
       }
       case 'connect':
-        streams?.connectHere(plain(message.plan), kindOf(message.plan), message.port);
+        {
+          const { plan, place } = message;
+          streams?.connectHere(plain(plan), kindAbroad(plan.clientKind, plan.id), place);
+        }
         break;
       case 'end': {
         streams?.close(new Dice(round));
@@ -168,11 +177,12 @@ function serve(): void {
   process.on('message', obey);
   process.on('uncaughtException', failed);
   process.on('disconnect', () => process.exit(0));
+  process.on('SIGTERM', () => process.exit(0)); // removes its paths
 
   let ready = 0;
   const echoes: DatagramActor[] = [new NodeDatagramKit(), new PolluxDatagramKit(reactor)].map(
     (kit) => {
-      const actor = kit.open({ receiveBufferSize: 4 << 20 });
+      const actor = kit.open({ receiveBufferSize: 4 << 20, dice: new Dice(0) });
       actor.sink = {
         ...nobody,
         onMessage: (data, peer) => void actor.send(data, peer),

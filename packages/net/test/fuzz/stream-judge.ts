@@ -19,7 +19,7 @@ export function judge(
   const story = `${JSON.stringify(plan)}\n    ${JSON.stringify(client)}\n    ${JSON.stringify(server)}`;
   const say = (what: string) => `connection ${plan.id}: ${what}\n    ${story}`;
   if (server === undefined) {
-    const codes = shut ? [...GONE, 'ECONNREFUSED'] : GONE;
+    const codes = shut ? [...GONE, 'ECONNREFUSED', 'ENOENT'] : GONE;
     assert.ok(client.broken !== '' || shut, say('it was never accepted'));
     assert.equal(client.received, 0, say('bytes from nobody'));
     for (const code of client.errors) {
@@ -33,12 +33,16 @@ export function judge(
   ] as const;
   for (const [one, other] of pairs) {
     assert.ok(one.received <= other.sent, say(`the ${one.side} received more than was sent`));
+    const tooMany = say(`the ${one.side} received more descriptors than were sent`);
+    assert.ok(one.parcelsReceived <= other.parcelsSent, tooMany);
     for (const code of one.errors) {
       assert.ok(GONE.includes(code), say(`the ${one.side} has an error of its own: ${code}`));
       assert.notEqual(other.broken, '', say(`the ${one.side} has an error: ${code}`));
     }
     if (client.broken !== '' || server.broken !== '') continue;
     assert.equal(one.received, other.sent, say(`the ${one.side} did not receive what was sent`));
+    const lost = say(`the ${one.side} did not receive the descriptors that were sent`);
+    assert.equal(one.parcelsReceived, other.parcelsSent, lost);
     assert.ok(one.sawEnd, say(`the ${one.side} was not told of the end`));
   }
 }

@@ -25,6 +25,8 @@ export interface SidePlan {
   mischief: number;
   /** One of so many callbacks throws; 0: none. */
   throws: number;
+  /** One of so many pieces carries descriptors, where the plan says that they can; 0: none. */
+  fds: number;
 }
 
 export interface StreamPlan {
@@ -36,9 +38,14 @@ export interface StreamPlan {
   readonly solo: boolean;
   readonly client: SidePlan;
   readonly server: SidePlan;
-  /** What the ends are made with. */
+  /** What the ends are made with; the same for both: made as a couple. */
   readonly clientKind: string;
   readonly serverKind: string;
+  readonly couple: boolean;
+  /** There are relays of ours between the ends. */
+  readonly relayed: boolean;
+  /** Both ends can pass descriptors to each other. */
+  readonly passesFds: boolean;
   readonly clientHalfOpen: boolean;
   readonly serverHalfOpen: boolean;
   readonly highWaterMark: number;
@@ -74,12 +81,25 @@ function makeSide(dice: Dice, wild: boolean): SidePlan {
     reading: broken && dice.once(3) ? 'never' : dice.pick(readings),
     mischief: wild ? dice.pick([0, 3, 10, 30]) : 0,
     throws: wild ? dice.pick([0, 0, 2, 8]) : 0,
+    fds: dice.pick([0, 2, 8]),
   };
 }
 
 export interface Kinds {
   readonly client: readonly string[];
   readonly server: readonly string[];
+  /** In place of the two: both ends at once. */
+  readonly couple?: string;
+}
+
+/** What another process makes the end with that is its own. */
+export function kindAbroad(kind: string, id: number): string {
+  const [ours, theirs] = kind.startsWith('unix') ? ['unix', 'unix-node'] : ['pollux', 'node'];
+  return id % 2 === 0 ? theirs : ours;
+}
+
+export function isAbroad(kind: string): boolean {
+  return kind.endsWith('abroad');
 }
 
 /** The plan of one connection. `wild`: in this round callbacks throw and meddle. */
@@ -93,12 +113,17 @@ export function makePlan(round: number, id: number, kinds: Kinds, wild: boolean)
     follower.finish = 'follow';
     if (dice.once(2)) follower.begins = 'after end';
   }
+  const clientKind = kinds.couple ?? dice.pick(kinds.client);
+  const serverKind = kinds.couple ?? dice.pick(kinds.server);
+  const couple = kinds.couple !== undefined;
+  const relayed = !couple && dice.once(4);
+  const passes = (kind: string) =>
+    ['unix', 'pair', 'adopted'].includes(isAbroad(kind) ? kindAbroad(kind, id) : kind);
   const plan = {
-    ...{ round, id, client, server },
+    ...{ round, id, client, server, clientKind, serverKind, couple, relayed },
+    passesFds: !relayed && passes(clientKind) && passes(serverKind),
     start: dice.once(2) ? 0 : dice.below(30),
     solo: dice.once(4),
-    clientKind: dice.pick(kinds.client),
-    serverKind: dice.pick(kinds.server),
     clientHalfOpen: dice.once(2),
     serverHalfOpen: dice.once(2),
     highWaterMark: dice.pick(WATER_MARKS),

@@ -3,12 +3,19 @@
 // 'close' comes once and last. What only both ends together can tell goes into a report, for
 // stream-judge.ts.
 import { strict as assert } from 'node:assert';
+import type { OwnedFd } from '@pollux/net';
 import type { StreamActor, StreamSink } from './actors.js';
 import { Dice } from './dice.js';
+import { makeParcels } from './parcels.js';
 import { fill, keyOf } from './pattern.js';
 import { breaks, pieceOf, type Side, type SidePlan, type StreamPlan } from './stream-plan.js';
-import { StreamReceiver } from './stream-receiver.js';
+import { fdKeyOf, StreamReceiver } from './stream-receiver.js';
 import { HEADER, makeHeader, type StreamWorld } from './stream-world.js';
+
+/** Messages with descriptors of one end: they cost more than bytes. */
+const MOST_PARCELS = 12;
+/** As many as one message carries. */
+const MOST_FDS = 253;
 
 export class StreamPlayer implements StreamSink {
   readonly plan: StreamPlan;
@@ -27,6 +34,7 @@ export class StreamPlayer implements StreamSink {
   #stallUntil = 0;
   #connected = false;
   #sent = 0;
+  #parcels = 0;
   #mayWrite = true;
   #awaitsDrain = false;
   /** How many writes were answered with false, less the drains. */
@@ -50,6 +58,7 @@ export class StreamPlayer implements StreamSink {
     this.#receiver = new StreamReceiver(plan, side);
     this.#reading = this.#own.reading;
     actor.sink = this;
+    actor.vary(new Dice(plan.round, plan.id, number, 7));
     const { listenersComeAndGo } = actor.traits;
     if (!listenersComeAndGo && this.#reading === 'once') this.#reading = 'pauses';
     if (this.#reading === 'late' || this.#reading === 'never') {
@@ -57,10 +66,8 @@ export class StreamPlayer implements StreamSink {
       else this.#hold();
       this.#stallUntil = this.#dice.between(1, 25);
     } else actor.hear(this.#reading === 'once' ? 'once' : 'always');
-    if (side === 'server') {
-      this.#connected = true;
-      return;
-    }
+    if (side === 'server' || plan.couple) this.#connected = true;
+    if (side === 'server') return;
     if (!actor.write(makeHeader(plan.round, plan.id))) this.#owedDrains++;
     if (this.#own.begins === 'at once') this.#guard('begin', () => this.#pump());
   }
@@ -111,6 +118,7 @@ export class StreamPlayer implements StreamSink {
     const state = {
       sent: `${this.#sent}/${this.#own.total}`,
       received: this.#receiver.received,
+      parcels: `${this.#parcels} sent, ${this.#receiver.parcels} received`,
       ended: this.#ended,
       sawEnd: this.#sawEnd,
       awaitsDrain: this.#awaitsDrain,
@@ -134,11 +142,26 @@ export class StreamPlayer implements StreamSink {
     });
   }
 
-  onData(data: Buffer): void {
+  /** They came before it was known whose they are. */
+  takeFds(fds: readonly OwnedFd[]): void {
+    this.#guard('fds', () => this.#receiver.takeFds(fds));
+    this.#world.count('fds');
+  }
+
+  onFds(fds: readonly OwnedFd[]): void {
+    this.#event('fds', () => {
+      assert.ok(!this.#sawEnd, 'descriptors after end');
+      this.#receiver.takeFds(fds);
+    });
+    for (const fd of fds) fd.close();
+  }
+
+  onData(data: Buffer, lent = false): void {
     this.#event('data', () => {
       assert.ok(!this.#sawEnd, 'data after end');
       assert.ok(data.length > 0, 'data of no bytes');
-      this.#world.count('bytes', this.#receiver.take(data));
+      this.#world.count('bytes', this.#receiver.take(data, lent));
+      if (lent) this.#world.count('lent');
       this.#readAsPlanned();
       if (breaks(this.#own) && this.#sent + this.#receiver.received >= this.#own.breakBytes) {
         this.breakOff(this.#own.finish);
@@ -196,6 +219,8 @@ export class StreamPlayer implements StreamSink {
           kind: this.actor.kind,
           sent: this.#sent,
           received: this.#receiver.received,
+          parcelsSent: this.#parcels,
+          parcelsReceived: this.#receiver.parcels,
           broken: this.#broken,
           sawEnd: this.#sawEnd,
           errors: this.#errors,
@@ -211,7 +236,7 @@ export class StreamPlayer implements StreamSink {
       assert.ok(!this.#closed, `${name} after close`);
       if (this.#broken !== '' && !evenIfBroken && !this.actor.traits.quiet) return;
       assert.ok(evenIfBroken || this.#broken === '', `${name} after ${this.#broken}`);
-      this.#world.count(this.actor.kind === 'pollux' ? name : 'theirs');
+      this.#world.count(this.actor.traits.ours ? name : 'theirs');
       body();
       if (this.#dice.once(this.#own.mischief)) this.#meddle();
     });
@@ -319,8 +344,10 @@ export class StreamPlayer implements StreamSink {
         return;
       }
       if (left > 0) {
+        const carries = length > 0 && this.plan.passesFds && this.#dice.once(own.fds);
+        const before = this.#sent;
         this.#sent += length;
-        if (!this.actor.write(piece)) {
+        if (!(carries ? this.#sendFds(piece, before) : this.actor.write(piece))) {
           this.#owedDrains++;
           this.#awaitsDrain = true;
         }
@@ -330,6 +357,19 @@ export class StreamPlayer implements StreamSink {
         return;
       }
       if (own.obeys && this.#awaitsDrain) return;
+    }
+  }
+
+  #sendFds(piece: Buffer, before: number): boolean {
+    if (this.#parcels === MOST_PARCELS) return this.actor.write(piece);
+    const count = this.#dice.once(40) ? MOST_FDS : this.#dice.between(1, 4);
+    const at = before + (this.side === 'client' ? HEADER : 0);
+    const from = fdKeyOf(this.plan, this.side);
+    const parcels = makeParcels(from, this.#parcels++, count, at);
+    try {
+      return this.actor.sendFds(piece, parcels.fds);
+    } finally {
+      parcels.close();
     }
   }
 

@@ -1,12 +1,20 @@
 // Checks what one end of a connection receives: the header, if it comes from a client, and then every
-// byte, in its place; and later once more, whether anybody has written over it.
+// byte, in its place; and later once more, whether anybody has written over it. Descriptors come before
+// the bytes that they were sent with, in their order.
 import { strict as assert } from 'node:assert';
+import type { OwnedFd } from '@pollux/net';
+import { openParcels } from './parcels.js';
 import { explain, keyOf, matches } from './pattern.js';
 import type { Side, StreamPlan } from './stream-plan.js';
 import { HEADER, readHeader } from './stream-world.js';
 
 /** Pieces that are looked at again. */
 const KEPT = 3;
+
+/** Who a label says it is from. */
+export function fdKeyOf({ round, id }: StreamPlan, sender: Side): number {
+  return keyOf(round, id, sender === 'client' ? 5 : 6);
+}
 
 export class StreamReceiver {
   readonly #plan: StreamPlan;
@@ -16,10 +24,15 @@ export class StreamReceiver {
   #head: Buffer;
   #headDone: boolean;
   #received = 0;
+  readonly #fdKey: number;
+  #parcels = 0;
+  /** Where in the stream the descriptors belong that came since the last bytes. */
+  #arrived: number[] = [];
 
   constructor(plan: StreamPlan, side: Side) {
     this.#plan = plan;
     this.#key = keyOf(plan.round, plan.id, side === 'client' ? 1 : 0);
+    this.#fdKey = fdKeyOf(plan, side === 'client' ? 'server' : 'client');
     this.#total = plan[side === 'client' ? 'server' : 'client'].total;
     this.#head = Buffer.alloc(0);
     this.#headDone = side === 'client';
@@ -35,13 +48,35 @@ export class StreamReceiver {
     return this.#head.length;
   }
 
-  /** Throws if these are not the next bytes; returns how many they are without the header. */
-  take(all: Buffer): number {
+  /** Messages with descriptors so far. */
+  get parcels(): number {
+    return this.#parcels;
+  }
+
+  /** Throws if these are not the next descriptors. */
+  takeFds(fds: readonly OwnedFd[]): void {
+    const { at } = openParcels(fds, this.#fdKey, this.#parcels);
+    this.#parcels++;
+    this.#arrived.push(at);
+  }
+
+  /**
+   * Throws if these are not the next bytes; returns how many they are without the header. `lent`:
+   * they are looked at now only.
+   */
+  take(all: Buffer, lent: boolean): number {
+    const before = this.headLength + this.#received;
+    for (const at of this.#arrived) {
+      const with_ = `byte ${at}, and came with bytes ${before} to ${before + all.length}`;
+      const fits = at >= before && at < before + all.length;
+      assert.ok(fits, `descriptors were sent with ${with_}`);
+    }
+    this.#arrived = [];
     const data = this.#headDone ? all : this.#takeHead(all);
     if (!matches(data, this.#key, this.#received)) {
       assert.fail(explain(data, this.#key, this.#received));
     }
-    if (this.#kept.length < KEPT) this.#kept.push({ data, at: this.#received });
+    if (!lent && this.#kept.length < KEPT) this.#kept.push({ data, at: this.#received });
     this.#received += data.length;
     const planned = `${this.#received} bytes received, ${this.#total} planned`;
     assert.ok(this.#received <= this.#total, planned);

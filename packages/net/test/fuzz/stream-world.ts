@@ -32,6 +32,9 @@ export interface StreamReport {
   readonly kind: string;
   readonly sent: number;
   readonly received: number;
+  /** Messages with descriptors. */
+  readonly parcelsSent: number;
+  readonly parcelsReceived: number;
   /** Who broke it off at this end, or ''. */
   readonly broken: string;
   readonly sawEnd: boolean;
@@ -49,6 +52,8 @@ export interface StreamWorld {
   makePlanned(): Error;
   /** Does something to somebody else. */
   meddle(dice: Dice): void;
+  /** False once the reactor was closed in the middle of everything. */
+  alive(): boolean;
   /** The listener that a client is connected to now may want to end, before it hands it out. */
   connected(id: number): void;
   closed(report: StreamReport): void;

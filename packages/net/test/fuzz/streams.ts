@@ -1,10 +1,19 @@
 // The streams of one round: listeners, some shared and some of one connection only, the connections
 // between them and how they end. Each is told apart by what its client says first.
 import { strict as assert } from 'node:assert';
-import type { ListenerActor, StreamActor, StreamKit, StreamSink } from './actors.js';
+import type { OwnedFd } from '@pollux/net';
+import type {
+  CoupleKit,
+  ListenerActor,
+  Place,
+  StreamActor,
+  StreamKit,
+  StreamSink,
+} from './actors.js';
 import type { Dice } from './dice.js';
+import type { Relay } from './relay.js';
 import { judge } from './stream-judge.js';
-import type { StreamPlan } from './stream-plan.js';
+import { isAbroad, type StreamPlan } from './stream-plan.js';
 import { StreamPlayer } from './stream-player.js';
 import { HEADER, readHeader, type StreamReport, type StreamWorld } from './stream-world.js';
 
@@ -24,10 +33,10 @@ interface Connection {
 
 /** Plays ends of connections of which the other may be in another process. */
 export interface Abroad {
-  /** Has the server of a plan expected there; calls with the port when it is. */
-  expect(plan: StreamPlan, ready: (port: number) => void): void;
+  /** Has the server of a plan expected there; calls with its place when it is. */
+  expect(plan: StreamPlan, ready: (place: Place) => void): void;
   /** Has the client of a plan connect from there. */
-  connect(plan: StreamPlan, port: number): void;
+  connect(plan: StreamPlan, place: Place): void;
 }
 
 interface StreamsOptions {
@@ -35,6 +44,9 @@ interface StreamsOptions {
   /** Whether listeners throw, and when; never if left out. */
   throws?: Dice | undefined;
   abroad?: Abroad | undefined;
+  couples?: readonly CoupleKit[];
+  /** Puts a relay before a place. */
+  relay?: (plan: StreamPlan, target: Place) => Relay;
 }
 
 export class Streams {
@@ -42,12 +54,17 @@ export class Streams {
   readonly #world: Omit<StreamWorld, 'closed' | 'connected'>;
   readonly #kits: ReadonlyMap<string, StreamKit>;
   readonly #abroad: Abroad | undefined;
+  readonly #couples: ReadonlyMap<string, CoupleKit>;
+  readonly #relay: StreamsOptions['relay'];
+  readonly #relays: Relay[] = [];
   readonly #connections = new Map<number, Connection>();
   readonly #players: StreamPlayer[] = [];
   readonly #listeners = new Map<string, ListenerActor>();
   readonly #all: ListenerActor[] = [];
   /** Accepted, and not known by name yet. */
   readonly #strangers = new Set<StreamActor>();
+  /** Closes what came to strangers and nobody has taken. */
+  readonly #carried = new Set<() => void>();
   #listenersClosed = 0;
   #abandoned = false;
   #steps = 0;
@@ -55,12 +72,14 @@ export class Streams {
   constructor(
     world: Omit<StreamWorld, 'closed' | 'connected'>,
     kits: readonly StreamKit[],
-    { plans = [], throws, abroad }: StreamsOptions = {},
+    { plans = [], throws, abroad, couples = [], relay }: StreamsOptions = {},
   ) {
     this.#world = world;
     this.#throws = throws;
     this.#kits = new Map(kits.map((kit) => [kit.kind, kit]));
     this.#abroad = abroad;
+    this.#couples = new Map(couples.map((kit) => [kit.kind, kit]));
+    this.#relay = relay;
     for (const plan of plans) this.expect(plan);
   }
 
@@ -110,6 +129,7 @@ export class Streams {
       if (dice.once(2)) listener.finish();
       else listener.close();
     }
+    for (const relay of this.#relays) relay.close();
   }
 
   /** Ends everything at once: the reactor was closed, so our own will not say that they are. */
@@ -118,12 +138,13 @@ export class Streams {
     for (const listener of this.#all) listener.close();
     for (const player of this.#players) player.breakOff('destroy');
     for (const actor of this.#strangers) actor.destroy();
+    for (const closeCarried of this.#carried) closeCarried();
   }
 
   /** Whether those who can say so are closed. */
   get abandonedByAll(): boolean {
-    const gone = ({ closed, actor }: StreamPlayer) => closed || actor.kind === 'pollux';
-    return this.#players.every(gone) && [...this.#strangers].every(({ kind }) => kind === 'pollux');
+    const gone = ({ closed, actor }: StreamPlayer) => closed || actor.traits.ours;
+    return this.#players.every(gone) && [...this.#strangers].every(({ traits }) => traits.ours);
   }
 
   /** Whether the listeners and all that came from them are closed. */
@@ -131,6 +152,7 @@ export class Streams {
     return (
       this.#listenersClosed === this.#all.length &&
       this.#strangers.size === 0 &&
+      this.#relays.every(({ closed }) => closed) &&
       this.#players.every(({ closed }) => closed)
     );
   }
@@ -155,12 +177,16 @@ export class Streams {
   }
 
   #closeOne(dice: Dice): void {
-    const names = [...this.#listeners].filter(([, { port, closed }]) => port && !closed);
+    const names = [...this.#listeners].filter(
+      ([, { place, closed }]) => place !== undefined && !closed,
+    );
     if (names.length > 0) this.#closeListener(...dice.pick(names));
   }
 
   #finishListenerOf(id: number): void {
-    const listener = this.#connections.get(id)?.listener;
+    const { listener, plan } = this.#connections.get(id) ?? {};
+    // To be connected to a relay says nothing.
+    if (listener === undefined || plan?.relayed) return;
     const found = [...this.#listeners].find(([, each]) => each === listener);
     if (found?.[1].exact && !this.#abandoned) this.#closeListener(...found);
   }
@@ -171,7 +197,8 @@ export class Streams {
     const all = [...this.#connections.values()].filter((each) => each.listener === listener);
     for (const connection of all) if (!connection.dialed) connection.listener = undefined;
     const coming = all.filter(({ dialed, server }) => dialed && server === undefined);
-    const finishes = listener.exact && coming.every(({ client }) => client?.connected);
+    const reached = ({ client, plan }: Connection) => client?.connected && !plan.relayed;
+    const finishes = listener.exact && coming.every(reached);
     this.#world.say(`listener ${name} ${finishes ? 'finishes' : 'closes'}`);
     if (finishes) {
       this.#world.count('finish');
@@ -200,13 +227,14 @@ export class Streams {
         return `connection ${plan.id}: ${reports}`;
       });
     const strangers = [...this.#strangers].map((actor) => `stranger: ${actor}`);
-    return [...open, ...waiting, ...strangers].join('\n    ');
+    const relays = this.#relays.filter(({ closed }) => !closed).map(String);
+    return [...open, ...waiting, ...strangers, ...relays].join('\n    ');
   }
 
   // For a round that is led elsewhere.
 
-  /** Plays the server of a plan when it is connected to; tells the port. */
-  expectHere(plan: StreamPlan, kind: string, ready: (port: number) => void): void {
+  /** Plays the server of a plan when it is connected to; tells its place. */
+  expectHere(plan: StreamPlan, kind: string, ready: (place: Place) => void): void {
     this.expect(plan);
     (this.#connections.get(plan.id) as Connection).started = true;
     (this.#connections.get(plan.id) as Connection).dialed = true;
@@ -214,18 +242,18 @@ export class Streams {
     const name = `${kind} ${allowHalfOpen} ${highWaterMark}`;
     const listener = this.listen(name, kind, { allowHalfOpen, highWaterMark });
     const look = () => {
-      if (listener.port === undefined) setTimeout(look, 1);
-      else ready(listener.port);
+      if (listener.place === undefined) setTimeout(look, 1);
+      else ready(listener.place);
     };
     look();
   }
 
   /** Plays the client of a plan. */
-  connectHere(plan: StreamPlan, kind: string, port: number): void {
+  connectHere(plan: StreamPlan, kind: string, place: Place): void {
     this.expect(plan);
     const connection = this.#connections.get(plan.id) as Connection;
     connection.started = true;
-    this.#connectTo({ ...connection, plan: { ...plan, clientKind: kind } }, port);
+    this.#connectTo({ ...connection, plan: { ...plan, clientKind: kind } }, place);
     connection.dialed = true;
   }
 
@@ -235,30 +263,55 @@ export class Streams {
     const { plan } = connection;
     if (connection.started) return;
     connection.started = true;
-    if (plan.serverKind === 'abroad') {
-      this.#abroad?.expect(plan, (port) => this.#connectTo(connection, port));
+    if (plan.couple) {
+      this.#couple(connection);
+      return;
+    }
+    if (isAbroad(plan.serverKind)) {
+      this.#abroad?.expect(plan, (place) => this.#connectTo(connection, place));
       return;
     }
     this.#connect(connection);
   }
 
   #connect(connection: Connection): void {
-    if (!connection.started || connection.plan.serverKind === 'abroad') return;
+    if (!connection.started || isAbroad(connection.plan.serverKind)) return;
     connection.listener ??= this.#listenerFor(connection.plan);
-    const { port } = connection.listener;
-    if (port !== undefined) this.#connectTo(connection, port);
+    const { place } = connection.listener;
+    if (place !== undefined) this.#connectTo(connection, place);
   }
 
-  #connectTo(connection: Connection, port: number): void {
+  /** Both ends at once. */
+  #couple(connection: Connection): void {
     const { plan } = connection;
-    if (connection.dialed || this.#abandoned) return;
+    const { clientHalfOpen, serverHalfOpen, highWaterMark } = plan;
+    const kit = this.#couples.get(plan.clientKind);
+    assert.ok(kit, `no kit for ${plan.clientKind}`);
     connection.dialed = true;
-    if (plan.clientKind === 'abroad') {
-      this.#abroad?.connect(plan, port);
+    const [client, server] = kit.couple(
+      { allowHalfOpen: clientHalfOpen, highWaterMark },
+      { allowHalfOpen: serverHalfOpen, highWaterMark },
+    );
+    connection.client = this.#play(plan, 'client', client);
+    connection.server = this.#play(plan, 'server', server);
+  }
+
+  #connectTo(connection: Connection, target: Place): void {
+    const { plan } = connection;
+    if (connection.dialed || this.#abandoned || !this.#world.alive()) return;
+    connection.dialed = true;
+    let place = target;
+    if (plan.relayed && this.#relay !== undefined) {
+      const relay = this.#relay(plan, target);
+      this.#relays.push(relay);
+      place = relay.place;
+    }
+    if (isAbroad(plan.clientKind)) {
+      this.#abroad?.connect(plan, place);
       return;
     }
     const { clientHalfOpen: allowHalfOpen, highWaterMark } = plan;
-    const actor = this.#kit(plan.clientKind).connect(port, { allowHalfOpen, highWaterMark });
+    const actor = this.#kit(plan.clientKind).connect(place, { allowHalfOpen, highWaterMark });
     connection.client = this.#play(plan, 'client', actor);
   }
 
@@ -340,6 +393,11 @@ export class Streams {
   /** Somebody connected: who it is, its first bytes tell. */
   #greet(actor: StreamActor): void {
     let head = Buffer.alloc(0);
+    const carried: (readonly OwnedFd[])[] = [];
+    const closeCarried = () => {
+      for (const fd of carried.flat()) fd.close();
+    };
+    this.#carried.add(closeCarried);
     this.#strangers.add(actor);
     const over = () => {
       this.#strangers.delete(actor);
@@ -349,8 +407,12 @@ export class Streams {
       onDrain: () => {},
       onEnd: () => actor.end(),
       onError: () => {},
+      onFds: (fds) => {
+        carried.push(fds);
+      },
       onClose: () => {
         over();
+        closeCarried();
         this.#world.say('a stranger is gone');
       },
       onData: (data) => {
@@ -367,7 +429,9 @@ export class Streams {
           actor.destroy();
           return;
         }
-        this.#accept(connection.plan, actor)?.onData(head);
+        const player = this.#accept(connection.plan, actor);
+        for (const fds of carried) player?.takeFds(fds);
+        player?.onData(head);
       },
     };
     actor.sink = sink;

@@ -5,6 +5,8 @@ import { strict as assert } from 'node:assert';
 const WANTED = [
   ...['connections', 'bytes', 'connect', 'data', 'end', 'drain', 'error', 'close'],
   ...['connection', 'finish', 'message', 'refused', 'exceptions', 'abandoned'],
+  ...['lent', 'relayed', 'fds', 'unix message', 'unix drain', 'unix refused', 'unix fds'],
+  ...['segments', 'stops', 'closed within'],
 ];
 
 export class Tally {
