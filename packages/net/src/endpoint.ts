@@ -97,6 +97,8 @@ export function encodeEndpoint(name: string, address: unknown, port: number): En
   const family = native.encodeAddress(address, port, slot, 0);
   if (family < 0) throw invalidValue(name, 'an IPv4 or IPv6 address', address);
   const endpoint = new EncodedEndpoint(address, family, port, slot);
+  // An interface may have another index the next time.
+  if (address.includes('%')) return endpoint;
   if (encodedCount >= MAX_ENCODED) {
     encoded.clear();
     encodedCount = 0;
