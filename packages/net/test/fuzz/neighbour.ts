@@ -134,7 +134,6 @@ function serve(): void {
     ...plan,
     start: 0,
     solo: false,
-    relayed: false,
     // Nothing is thrown here, and nobody else is disturbed.
     client: { ...plan.client, throws: 0 },
     server: { ...plan.server, throws: 0 },

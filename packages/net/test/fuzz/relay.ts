@@ -4,6 +4,7 @@
 // datagram sockets. The ends know nothing of this; they check their bytes as ever.
 import type { Reactor } from '@pollux/core';
 import {
+  type OwnedFd,
   TcpListener,
   type TcpStream,
   UnixDatagramSocket,
@@ -26,6 +27,8 @@ export interface RelayOptions {
   path: string | undefined;
   dice: Dice;
   world: Pick<StreamWorld, 'count' | 'makePlanned' | 'meddle'>;
+  /** It passes descriptors on; all that it connects are Unix streams then. */
+  passesFds: boolean;
   /** One of so many callbacks throws, or does something to others; 0: none. */
   mischief: number;
 }
@@ -38,6 +41,7 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #dice: Dice;
   readonly #listener: TcpListener | UnixListener;
+  readonly #carried = new Set<OwnedFd>();
   readonly #sockets: (Stream | UnixDatagramSocket)[] = [];
 
   constructor(options: RelayOptions) {
@@ -56,6 +60,11 @@ export class Relay {
     });
     this.place =
       this.#listener instanceof UnixListener ? this.#listener.path : this.#listener.address().port;
+  }
+
+  /** The reactor was closed: what was under way is nobody's any more. */
+  abandon(): void {
+    for (const fd of this.#carried) fd.close();
   }
 
   get closed(): boolean {
@@ -87,7 +96,8 @@ export class Relay {
   }
 
   #between(from: Stream, to: Stream): void {
-    const hop: Hop = this.#dice.pick(['none', 'none', 'echo', 'datagrams']);
+    const { passesFds } = this.#options;
+    const hop: Hop = passesFds ? 'none' : this.#dice.pick(['none', 'none', 'echo', 'datagrams']);
     if (hop === 'none') this.#forward(from, to);
     else if (hop === 'echo') this.#byEcho(from, to);
     else this.#byDatagrams(from, to);
@@ -138,9 +148,14 @@ export class Relay {
 
   #forward(from: Stream, to: Stream): void {
     const obeys = this.#dice.once(2);
+    const takeFds = this.#options.passesFds ? this.#collectFds(from as UnixStream) : undefined;
     from.receive((buffer, offset, length) => {
       this.#options.world.count('relayed');
-      const more = this.#pass(to, buffer, offset, length);
+      const fds = takeFds?.() ?? [];
+      const more =
+        fds.length > 0
+          ? this.#passFds(to as UnixStream, buffer.subarray(offset, offset + length), fds)
+          : this.#pass(to, buffer, offset, length);
       if (!more && obeys) from.pause();
       this.#mischief();
     });
@@ -148,6 +163,38 @@ export class Relay {
     (from as TcpStream).on('end', () => {
       if (!to.destroyed) to.end();
     });
+  }
+
+  /** What it returns takes those that came since the last time. */
+  #collectFds(from: UnixStream): () => OwnedFd[] {
+    let carried: OwnedFd[] = [];
+    from.on('fds', (fds) => {
+      carried.push(...fds);
+      for (const fd of fds) this.#carried.add(fd);
+    });
+    const take = () => {
+      const taken = carried;
+      carried = [];
+      return taken;
+    };
+    from.on('close', () => this.#closeFds(take()));
+    return take;
+  }
+
+  #passFds(to: UnixStream, bytes: Buffer, fds: OwnedFd[]): boolean {
+    this.#options.world.count('fds relayed');
+    try {
+      return to.sendFds(bytes, fds);
+    } finally {
+      this.#closeFds(fds);
+    }
+  }
+
+  #closeFds(fds: readonly OwnedFd[]): void {
+    for (const fd of fds) {
+      fd.close();
+      this.#carried.delete(fd);
+    }
   }
 
   /** In one of the ways there are; returns what the last write does. */

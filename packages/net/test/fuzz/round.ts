@@ -35,7 +35,7 @@ export interface Neighbour extends Abroad {
 const newPath = pathMaker();
 const POISON = process.env.POLLUX_POISON ? ' --poison' : '';
 /** Counted within events, or of those who are not on the reactor. */
-const NOT_OURS = ['bytes', 'lent', 'theirs', 'finish', 'unix fds', 'segments'];
+const NOT_OURS = ['bytes', 'lent', 'theirs', 'finish', 'unix fds', 'fds relayed', 'segments'];
 const COUPLES = ['pair', 'adopted', 'tcp-adopted', 'half-adopted'];
 
 /** Longer than anything takes, also on a busy machine, if it goes on at all. */
@@ -116,6 +116,7 @@ export class Round {
       new Relay({
         ...{ reactor, target, world, dice: new Dice(seed, -8, plan.id) },
         path: plan.clientKind.startsWith('unix') ? newPath() : undefined,
+        passesFds: plan.passesFds,
         mischief: wild ? dice.pick([0, 5, 30]) : 0,
       });
     const throws = wild ? new Dice(seed, -3) : undefined;

@@ -121,7 +121,7 @@ export function makePlan(round: number, id: number, kinds: Kinds, wild: boolean)
     ['unix', 'pair', 'adopted'].includes(isAbroad(kind) ? kindAbroad(kind, id) : kind);
   const plan = {
     ...{ round, id, client, server, clientKind, serverKind, couple, relayed },
-    passesFds: !relayed && passes(clientKind) && passes(serverKind),
+    passesFds: passes(clientKind) && passes(serverKind),
     start: dice.once(2) ? 0 : dice.below(30),
     solo: dice.once(4),
     clientHalfOpen: dice.once(2),

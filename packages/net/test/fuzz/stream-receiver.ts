@@ -68,7 +68,8 @@ export class StreamReceiver {
     const before = this.headLength + this.#received;
     for (const at of this.#arrived) {
       const with_ = `byte ${at}, and came with bytes ${before} to ${before + all.length}`;
-      const fits = at >= before && at < before + all.length;
+      // A relay sends them on with the first byte of what it has read.
+      const fits = at >= before && (this.#plan.relayed || at < before + all.length);
       assert.ok(fits, `descriptors were sent with ${with_}`);
     }
     this.#arrived = [];

@@ -139,6 +139,7 @@ export class Streams {
     for (const player of this.#players) player.breakOff('destroy');
     for (const actor of this.#strangers) actor.destroy();
     for (const closeCarried of this.#carried) closeCarried();
+    for (const relay of this.#relays) relay.abandon();
   }
 
   /** Whether those who can say so are closed. */

@@ -5,7 +5,16 @@ import { strict as assert } from 'node:assert';
 const WANTED = [
   ...['connections', 'bytes', 'connect', 'data', 'end', 'drain', 'error', 'close'],
   ...['connection', 'finish', 'message', 'refused', 'exceptions', 'abandoned'],
-  ...['lent', 'relayed', 'fds', 'unix message', 'unix drain', 'unix refused', 'unix fds'],
+  ...[
+    'lent',
+    'relayed',
+    'fds',
+    'fds relayed',
+    'unix message',
+    'unix drain',
+    'unix refused',
+    'unix fds',
+  ],
   ...['segments', 'stops', 'closed within'],
 ];
 
