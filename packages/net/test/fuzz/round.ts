@@ -184,6 +184,7 @@ export class Round {
       );
       if (!this.#breaks) await this.#finish();
       else await this.#abandon();
+      assert.deepEqual(newPath.left(), [], 'files of Unix sockets are left');
     } catch (error) {
       throw this.#tell(error as Error);
     } finally {
