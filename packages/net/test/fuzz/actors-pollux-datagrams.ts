@@ -44,7 +44,10 @@ class PolluxDatagrams implements DatagramActor {
     socket.on('error', (error) => this.sink.onError(error));
     socket.on('drain', () => this.sink.onDrain());
     socket.on('close', () => this.sink.onClose());
-    queueMicrotask(() => this.sink.onReady());
+    // Unless it was closed at once.
+    queueMicrotask(() => {
+      if (!socket.closed) this.sink.onReady();
+    });
   }
 
   #check(info: DatagramInfo | undefined): void {
