@@ -14,11 +14,7 @@ async function newContext() {
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
 const text = (parts: Buffer[]) => parts.join('|');
 
-// One run in some ten hangs in one of these, whichever: a wake-up that libzmq's descriptor, or the
-// adapter, does not give. Why is not known yet.
-const options = { retry: 2, timeout: 10_000 };
-
-describe.each(backends)('%s', options, (backend) => {
+describe.each(backends)('%s', (backend) => {
   test('requests and replies, with parts', async () => {
     const context = await newContext();
     const reactor = newReactor(backend);
