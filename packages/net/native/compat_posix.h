@@ -5,7 +5,9 @@
 #pragma once
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace pollux::net {
 
@@ -35,10 +37,28 @@ constexpr int kNoWait = 0;
 
 inline bool IsAgain(int result) { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
-// Nonblocking and close-on-exec.
+// A message whose bytes are, or come to be, in these pieces of memory.
+inline msghdr MessageOf(iovec* vectors, int count = 1) {
+  msghdr header{};
+  header.msg_iov = vectors;
+  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
+  return header;
+}
+
+// Calls until no signal interrupts: what it returned, or a negative errno.
+template <typename Call>
+int64_t Uninterrupted(Call call) {
+  for (;;) {
+    const int64_t result = call();
+    if (result >= 0) return result;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+// Nonblocking and close-on-exec; a pair is of Unix sockets.
 int OpenSocket(int domain, int type);
-// O_NONBLOCK again, if it was taken back: accept(2) has no flag like MSG_DONTWAIT.
-void StayNonblocking(int fd);
+int OpenPair(int type, int fds[2]);
+int SetNonblocking(int fd);
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length);
 
 // How many messages were received or sent, in order; negative if the first of them failed. What

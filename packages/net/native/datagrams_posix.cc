@@ -7,7 +7,8 @@
 
 #include "compat_posix.h"
 #include "control_posix.h"
-#include "net.h"
+#include "receiving.h"
+#include "slots_posix.h"
 
 namespace pollux::net {
 namespace {
@@ -15,7 +16,6 @@ namespace {
 // Messages of one system call: what the stack holds without pain. More gain little (the cost of the
 // call itself is spread over 64 already).
 constexpr int kBatch = 64;
-constexpr int kRecordWords = 6;
 constexpr int kJobWords = 6;
 constexpr int kFlagsWord = 4;
 
@@ -25,14 +25,6 @@ constexpr int kVectors = 256;
 // of them are no longer than one may be, which IPv4 says (udp(7)).
 constexpr int kMaxJoined = 64;
 constexpr size_t kMaxJoinedBytes = 65507;
-
-int Min(int64_t a, int64_t b) { return static_cast<int>(a < b ? a : b); }
-
-// How many things of `each` units fit, as an int.
-int Fitting(size_t size, size_t each) {
-  const size_t fitting = size / each;
-  return fitting > INT32_MAX ? INT32_MAX : static_cast<int>(fitting);
-}
 
 // What one system call receives into.
 struct Incoming {
@@ -45,32 +37,11 @@ struct Incoming {
 void Expect(Incoming* incoming, int i, uint8_t* data, size_t length, uint8_t* slot) {
   incoming->vectors[i] = {data, length};
   Message& message = incoming->messages[i];
-  message = {};
-  message.msg_hdr.msg_iov = &incoming->vectors[i];
-  message.msg_hdr.msg_iovlen = 1;
+  message = {MessageOf(&incoming->vectors[i]), 0};
   message.msg_hdr.msg_name = slot;
   message.msg_hdr.msg_namelen = kSlotRoom;
   message.msg_hdr.msg_control = incoming->control[i].bytes;
   message.msg_hdr.msg_controllen = sizeof incoming->control[i].bytes;
-}
-
-struct Found {
-  int index;
-  int64_t offset;
-  int length;
-  int flags;
-  int segment;
-  int interface_index;
-};
-
-void Record(Words records, int at, const Found& found) {
-  int32_t* record = records.data + static_cast<size_t>(at) * kRecordWords;
-  record[0] = found.index;
-  record[1] = static_cast<int32_t>(found.offset);
-  record[2] = found.length;
-  record[3] = found.flags;
-  record[4] = found.segment;
-  record[5] = found.interface_index;
 }
 
 // The length of a sender's address that the kernel wrote into a slot.
@@ -138,9 +109,7 @@ class Outgoing {
     Message& message = messages_[size_];
     iovec& vector = vectors_[vector_count_++];
     vector = {job.data, job.length};
-    message = {};
-    message.msg_hdr.msg_iov = &vector;
-    message.msg_hdr.msg_iovlen = 1;
+    message = {MessageOf(&vector), 0};
     message.msg_hdr.msg_name = job.slot;
     message.msg_hdr.msg_namelen = job.slot_length;
     if (job.local != nullptr) SetSource(&message.msg_hdr, &control_[size_], job.local);
@@ -222,14 +191,9 @@ bool IsFull(Words jobs, Words results, int before, int fd) {
 
 int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int slot_size,
             Words records, Bytes peers, Bytes locals) {
-  if (count < 0 || static_cast<size_t>(count) > fds.size || per_fd <= 0 || slot_size <= 0) {
-    return -EINVAL;
-  }
-  if (slab.size > INT32_MAX) slab.size = INT32_MAX;  // an offset is an int32
-  int room = Fitting(slab.size, static_cast<size_t>(slot_size));
-  room = Min(room, Fitting(records.size, kRecordWords));
-  room = Min(room, Fitting(peers.size, kSlotSize));
-  room = Min(room, Fitting(locals.size, kSlotSize));
+  if (!fds.Holds(count) || per_fd <= 0 || slot_size <= 0) return -EINVAL;
+  const int room =
+      Min(RecordRoom(records, slab, slot_size, peers), Fitting(locals.size, kSlotSize));
 
   Incoming incoming;
   int written = 0;
@@ -278,10 +242,7 @@ int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int s
 }
 
 int Send(OwnedFds* owned, Words jobs, int count, Bytes slab, Bytes peers, Words results) {
-  if (count < 0 || count > Fitting(jobs.size, kJobWords) ||
-      static_cast<size_t>(count) > results.size) {
-    return -EINVAL;
-  }
+  if (!jobs.Holds(count, kJobWords) || !results.Holds(count)) return -EINVAL;
   Outgoing outgoing;
   int at = 0;
   bool any_full = false;

@@ -30,6 +30,10 @@ struct Bytes {  // a Uint8Array
 struct Words {  // an Int32Array
   int32_t* data;
   size_t size;
+  // Whether so many things, of `each` words, lie in it.
+  bool Holds(int count, size_t each = 1) const {
+    return count >= 0 && static_cast<size_t>(count) <= size / each;
+  }
 };
 
 struct Text {  // a string; longer ones are -EINVAL
@@ -44,7 +48,8 @@ struct Chunks {
 };
 
 // Addresses. One travels as a slot: the system's own sockaddr, and its length as a uint32 in the
-// last four bytes, 0 for none. A slot fits any family, a Unix path too, so one form serves all.
+// last four bytes, 0 for none. A slot fits any family, a Unix path too, so one form serves all
+// (slots_posix.h).
 constexpr size_t kSlotSize = 128;
 constexpr size_t kSlotRoom = 112;  // for the sockaddr: sockaddr_un takes 110 bytes
 constexpr size_t kSlotLengthAt = kSlotSize - 4;
@@ -53,12 +58,6 @@ constexpr int kFamilyNone = 0;
 constexpr int kFamilyUnix = 1;
 constexpr int kFamilyIpv4 = 4;
 constexpr int kFamilyIpv6 = 6;
-
-// The slot at a byte offset, or null if it is not within the array.
-uint8_t* SlotAt(Bytes slots, int64_t offset);
-// The length of a slot's sockaddr, 0 if that is no sensible one.
-uint32_t SlotLength(const uint8_t* slot);
-void SetSlotLength(uint8_t* slot, uint32_t length);
 
 // Writes an IPv4 or IPv6 address, an IPv6 zone ("fe80::1%eth0") included, and returns its family.
 int EncodeAddress(OwnedFds* owned, Text text, int port, Bytes slots, int offset);

@@ -3,10 +3,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
+#include "adopt_posix.h"
 #include "compat_posix.h"
-#include "net.h"
+#include "receiving.h"
+#include "slots_posix.h"
 
 namespace pollux::net {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 constexpr int kVectors = 64;  // of one sendmsg; POSIX promises 16, Linux takes 1024
 constexpr int kSegmentWords = 4;
 constexpr int32_t kInArena = -1;
-constexpr size_t kLeastRoom = 4096;  // a slab with less is as good as full
 
 // Errors of accept(2) that are those of one connection, gone before it was taken. Linux passes on
 // what is pending on the new socket, and the man page says to treat it like EAGAIN; here the next
@@ -69,14 +69,8 @@ Segment ReadSegment(Words segments, int at, const Sources& sources) {
 
 // Writes the vectors in one call: how many bytes were taken, or a negative errno.
 int64_t Gather(int fd, iovec* vectors, int count) {
-  msghdr header{};
-  header.msg_iov = vectors;
-  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
-  ssize_t written;
-  do {
-    written = sendmsg(fd, &header, kNoSignal | kNoWait);
-  } while (written < 0 && errno == EINTR);
-  return written < 0 ? -errno : written;
+  const msghdr header = MessageOf(vectors, count);
+  return Uninterrupted([&] { return sendmsg(fd, &header, kNoSignal | kNoWait); });
 }
 
 // Writes segments[from..to), all of one descriptor.
@@ -114,13 +108,14 @@ int WriteRun(int fd, Words segments, int from, int to, const Sources& sources) {
 }  // namespace
 
 int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Bytes peers) {
-  if (count < 0 || static_cast<size_t>(count) > fds.size || per_fd <= 0) return -EINVAL;
+  if (!fds.Holds(count) || per_fd <= 0) return -EINVAL;
   size_t room = records.size / 2;
   if (room > peers.size / kSlotSize) room = peers.size / kSlotSize;
   size_t written = 0;
   for (int index = 0; index < count && written < room; index++) {
     const int listener = fds.data[index];
-    if (owned->Has(listener)) StayNonblocking(listener);
+    // It may have been taken back, and accept(2) has no flag like MSG_DONTWAIT.
+    if (owned->Has(listener)) SetNonblocking(listener);
     for (int tries = 0; tries < per_fd && written < room; tries++) {
       sockaddr_storage address{};
       socklen_t length = sizeof address;
@@ -130,17 +125,8 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
       }
       if (IsAgain(fd)) break;
       if (IsLostConnection(fd)) continue;
-      if (fd >= 0 && !owned->Add(fd)) {
-        close(fd);
-        fd = -ENOMEM;
-      }
-      uint8_t* slot = peers.data + written * kSlotSize;
-      memset(slot, 0, kSlotSize);
-      if (length > kSlotRoom) length = kSlotRoom;
-      if (fd >= 0) {
-        memcpy(slot, &address, length);
-        SetSlotLength(slot, length);
-      }
+      fd = Keep(owned, fd);
+      PutSlot(peers.data + written * kSlotSize, &address, fd < 0 ? 0 : length);
       records.data[2 * written] = index;
       records.data[2 * written + 1] = fd;
       written++;
@@ -151,39 +137,15 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
 }
 
 int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results) {
-  if (count < 0 || static_cast<size_t>(count) > fds.size || most <= 0 ||
-      static_cast<size_t>(count) > results.size / 2) {
-    return -EINVAL;
-  }
-  if (slab.size > INT32_MAX) slab.size = INT32_MAX;  // an offset is an int32
-  size_t used = 0;
-  for (int index = 0; index < count; index++) {
-    const int fd = fds.data[index];
-    size_t room = slab.size - used;
-    if (index > 0 && room < kLeastRoom && room < static_cast<size_t>(most)) return index;
-    if (room > static_cast<size_t>(most)) room = static_cast<size_t>(most);
-    int64_t length = -EAGAIN;
-    if (!owned->Has(fd)) {
-      length = -EBADF;
-    } else if (room > 0) {
-      do {
-        length = recv(fd, slab.data + used, room, kNoWait);
-      } while (length < 0 && errno == EINTR);
-      if (length < 0) length = -errno;
-    }
-    results.data[2 * index] = static_cast<int32_t>(used);
-    results.data[2 * index + 1] = static_cast<int32_t>(length);
-    if (length > 0) used += static_cast<size_t>(length);
-  }
-  return count;
+  return ReadEach(*owned, fds, count, most, slab, results,
+                  [](int, int fd, uint8_t* data, size_t room) {
+                    return Uninterrupted([&] { return recv(fd, data, room, kNoWait); });
+                  });
 }
 
 int Write(OwnedFds* owned, Words segments, int count, Bytes arena, const Chunks& chunks,
           Words results) {
-  if (count < 0 || static_cast<size_t>(count) > segments.size / kSegmentWords ||
-      static_cast<size_t>(count) > results.size) {
-    return -EINVAL;
-  }
+  if (!segments.Holds(count, kSegmentWords) || !results.Holds(count)) return -EINVAL;
   const Sources sources{arena, chunks};
   int runs = 0;
   for (int from = 0; from < count;) {
