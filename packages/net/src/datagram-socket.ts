@@ -319,7 +319,13 @@ export abstract class DatagramSocket<P>
     const callback = this.#callback;
     if (callback !== undefined) {
       const peer = this.senderOf(record);
-      if (peer !== undefined) callback(inbox.arena, offset, length, peer, this, inbox.info);
+      if (peer === undefined) return;
+      const { arena, info } = inbox;
+      callback(arena, offset, length, peer, this, info);
+      // What was joined with it, as long as nothing has changed.
+      while (this.#callback === callback && !this.#paused && !this.closed && inbox.takeJoined()) {
+        callback(arena, inbox.offset, inbox.length, peer, this, info);
+      }
       return;
     }
     if (this.#iterator === undefined && this.listenerCount('message') === 0) return;
