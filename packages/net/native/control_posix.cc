@@ -96,14 +96,13 @@ void SetSource(msghdr* header, ControlRoom* room, const uint8_t* local) {
 #endif
 }
 
-bool SetSegment(msghdr* header, ControlRoom* room, uint16_t size) {
+void SetSegment(msghdr* header, ControlRoom* room, uint16_t size) {
 #ifdef UDP_SEGMENT
-  return Append(header, room, IPPROTO_UDP, UDP_SEGMENT, size);
+  Append(header, room, IPPROTO_UDP, UDP_SEGMENT, size);
 #else
   (void)header;
   (void)room;
   (void)size;
-  return false;
 #endif
 }
 

@@ -133,18 +133,18 @@ constexpr int kHasLocal = 2;
 int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int slot_size,
             Words records, Bytes peers, Bytes locals);
 
-// Sends jobs[0..count) and returns count.
+// Sends jobs[first..count) and returns count, or the place behind a train that is refused.
 //
-// Job i: {fd, offset in the slab, length, slot number in peers or -1 for a connected socket, flags,
-// slot number in peers of the address to send from or -1}; results[i] is the length, or a negative
-// errno. Jobs of one socket that stand side by side go in one system call. After -EAGAIN every
-// later job of that socket is -EAGAIN too: order is kept.
+// Job i: {fd, offset in the slab, length, slot number in peers or -1 for a connected socket,
+// segment, slot number in peers of the address to send from or -1}; results[i] is the length, or a
+// negative errno. Jobs of one socket that stand side by side go in one system call. After -EAGAIN
+// every later job of that socket is -EAGAIN too: order is kept.
 //
-// Flag kJoins: with its neighbours to the same slot, equal in length (the last may be shorter), it
-// may be handed to the kernel as one (UDP_SEGMENT). Where that is refused they are sent one by one,
-// and the flags of the first are replaced by the negative errno.
-constexpr int kJoins = 1;
-int Send(OwnedFds* owned, Words jobs, int count, Bytes slab, Bytes peers, Words results);
+// With a segment, not 0, it is a train: datagrams of that size side by side, the last may be
+// shorter, which the kernel takes as one (UDP_SEGMENT), or not at all. Where it does not, for
+// another reason than -EAGAIN, those behind it are left to the next call: what becomes of it is the
+// caller's to say.
+int Send(OwnedFds* owned, Words jobs, int first, int count, Bytes slab, Bytes peers, Words results);
 
 // Streams.
 

@@ -6,7 +6,7 @@ import { Interest, type SystemError, systemError } from '@pollux/core';
 import { heed, ignore } from './abort.js';
 import type { DatagramInbox, DatagramInfo, DatagramReader } from './datagram-inbox.js';
 import { type Datagram, DatagramIterator } from './datagram-iterator.js';
-import { copyOf } from './datagram-outbox.js';
+import { copyOf, type DatagramOutbox } from './datagram-outbox.js';
 import { DatagramQueue } from './datagram-queue.js';
 import type { Addressed } from './endpoint.js';
 import type { Exchange } from './exchange.js';
@@ -58,6 +58,7 @@ export abstract class DatagramSocket<P>
 {
   /** @internal */
   protected readonly queue: DatagramQueue;
+  readonly #outbox: DatagramOutbox;
   readonly #signal: AbortSignal | undefined;
   #callback: DatagramCallback<P, this> | undefined;
   #iterator: DatagramIterator<P> | undefined;
@@ -73,6 +74,7 @@ export abstract class DatagramSocket<P>
   /** @internal */
   constructor(exchange: Exchange, fd: number, type: string, options: DatagramOptions) {
     super(exchange, fd, type);
+    this.#outbox = exchange.datagramOutbox;
     this.queue = this.makeQueue(
       fd,
       options.maxQueuedBytes ?? MAX_QUEUED_BYTES,
@@ -183,7 +185,7 @@ export abstract class DatagramSocket<P>
       return true;
     }
     exchange.schedule();
-    exchange.datagramOutbox.push(queue, data, offset, length, peer, local);
+    this.#outbox.push(queue, data, offset, length, peer, local);
     return true;
   }
 
@@ -198,7 +200,7 @@ export abstract class DatagramSocket<P>
     let from = 0;
     if (!queue.full) {
       exchange.schedule();
-      from = exchange.datagramOutbox.pushSegments(queue, data, size, peer, local);
+      from = this.#outbox.pushSegments(queue, data, size, peer, local);
     }
     for (; from < data.length; from += size) {
       const length = Math.min(size, data.length - from);
@@ -410,7 +412,7 @@ export abstract class DatagramSocket<P>
   }
 
   #sendOn(): void {
-    this.queue.resume(this.exchange.datagramOutbox);
+    this.queue.resume(this.#outbox);
     if (this.queue.full) return;
     this.#settle();
     if (this.#finishing !== undefined) this.#finishSoon();
