@@ -7,6 +7,7 @@
 import { EventEmitter } from 'node:events';
 import { Interest, invalidType, PolluxError, type SystemError, systemError } from '@pollux/core';
 import { heed, ignore } from './abort.js';
+import type { Connector } from './connector.js';
 import type { Exchange } from './exchange.js';
 import { IdleTimer } from './idle-timer.js';
 import { EAGAIN } from './native.js';
@@ -16,14 +17,6 @@ import type { StreamInbox, StreamReader } from './stream-inbox.js';
 import type { ReceiveCallback, StreamEvents, StreamOptions } from './stream-options.js';
 import { WritingStream } from './stream-writing.js';
 import { checkDelay, checkFunction, MAX_DELAY } from './validate.js';
-
-/** A connection being made. */
-export interface Connecting {
-  ref(): void;
-  unref(): void;
-  /** Gives up. Idempotent. */
-  close(): void;
-}
 
 /** Who has handed a stream out, and wants to know when it is closed. */
 export interface StreamOwner {
@@ -37,7 +30,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   /** @internal */
   owner: StreamOwner | undefined;
   #allowHalfOpen: boolean;
-  #connector: Connecting | undefined;
+  #connector: Connector | undefined;
   readonly #signal: AbortSignal | undefined;
   /** Why it was closed, if there is something to say. */
   #reason: { readonly value: unknown } | undefined;
@@ -224,7 +217,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   protected abstract whereTo(): object | undefined;
 
   /** @internal Waits for a connector, which ends in `connected` or `fail`. */
-  protected connectBy(connector: Connecting): void {
+  protected connectBy(connector: Connector): void {
     this.#connector = connector;
     if (!this.hasRef()) connector.unref();
   }

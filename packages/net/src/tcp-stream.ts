@@ -1,6 +1,7 @@
 // A TCP connection on a reactor: what stream.ts says, and what is TCP's own.
 import { invalidType, invalidValue, type Reactor, systemError } from '@pollux/core';
-import { type Attempt, Connector, type Target } from './connector.js';
+import type { Attempt, Target } from './attempt.js';
+import { Connector } from './connector.js';
 import {
   localEndpoint,
   type OptionSetting,

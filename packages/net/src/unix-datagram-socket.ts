@@ -1,14 +1,7 @@
 // A Unix socket for datagrams on a reactor: what datagram-socket.ts says, and what is its own. Nothing
 // is lost on the way and nothing overtakes, so a receiver that is late holds its senders up; what
 // waits for it is in unix-datagram-queue.ts.
-import {
-  Interest,
-  invalidType,
-  outOfRange,
-  type Reactor,
-  systemError,
-  type Timer,
-} from '@pollux/core';
+import { Interest, invalidType, outOfRange, type Reactor, systemError } from '@pollux/core';
 import { checkSignal } from './abort.js';
 import type { DatagramInbox, DatagramInfo } from './datagram-inbox.js';
 import { copyOf } from './datagram-outbox.js';
@@ -30,7 +23,7 @@ import {
   where,
 } from './unix-address.js';
 import { type FdDatagramReader, type Parcel, UnixDatagramInfo } from './unix-datagram-inbox.js';
-import { type QueueOwner, UnixDatagramQueue } from './unix-datagram-queue.js';
+import { UnixDatagramQueue } from './unix-datagram-queue.js';
 import { adoptUnix, openUnix, pairUnix } from './unix-descriptor.js';
 import { bindPath, type SocketFile } from './unix-file.js';
 import {
@@ -327,14 +320,7 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
   protected override makeQueue(
     ...args: ConstructorParameters<typeof DatagramQueue>
   ): UnixDatagramQueue {
-    const owner: QueueOwner = {
-      after: (ms: number, callback: () => void): Timer => {
-        const timer = this.exchange.reactor.timer(ms, callback);
-        return this.hasRef() ? timer : timer.unref();
-      },
-      sendOn: () => this.sendOn(),
-    };
-    return new UnixDatagramQueue(owner, ...args);
+    return new UnixDatagramQueue(this.exchange.reactor, () => this.sendOn(), ...args);
   }
 
   /** @internal */

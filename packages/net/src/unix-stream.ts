@@ -5,9 +5,10 @@
 // behind that data's message. Bytes written before may come in the same read. So what a receiver can
 // be told is: these came no later than with these bytes; and that is what `'fds'` says.
 import { invalidValue, type Reactor, systemError } from '@pollux/core';
-import type { Attempt } from './connector.js';
+import type { Attempt } from './attempt.js';
+import { Connector } from './connector.js';
 import { Exchange } from './exchange.js';
-import { EMFILE, ENOBUFS, native, STREAM } from './native.js';
+import { EAGAIN, EMFILE, ENOBUFS, native, STREAM } from './native.js';
 import {
   checkDescriptors,
   closeFds,
@@ -19,7 +20,6 @@ import { Stream } from './stream.js';
 import type { StreamInbox } from './stream-inbox.js';
 import { checkStreamOptions, type StreamEvents, type StreamOptions } from './stream-options.js';
 import { EncodedPath, encodePath, nameOf, where } from './unix-address.js';
-import { UnixConnecting } from './unix-connecting.js';
 import { adoptUnix, openUnix, pairUnix } from './unix-descriptor.js';
 import type { FdReader } from './unix-stream-inbox.js';
 import { UnixWriteQueue } from './unix-write-queue.js';
@@ -53,6 +53,8 @@ export interface PeerCredentials {
 
 /** Descriptors that may wait in one stream. */
 const MOST_QUEUED_FDS = 1_012;
+/** How long the listener's backlog may be full. */
+const CONNECT_TIMEOUT_MS = 10_000;
 const CONNECTED = new Uint8Array(0);
 
 export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
@@ -78,7 +80,7 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
     }
     const remote = encodePath('options.path', options.path);
     const stream = new UnixStream(Exchange.of(reactor), -1, options, remote);
-    stream.#connect(remote, connectTimeoutMs);
+    stream.#connect(remote, connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     return stream;
   }
 
@@ -172,10 +174,15 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
     return queued && this.roomLeft();
   }
 
-  #connect(remote: EncodedPath, timeoutMs: number | undefined): void {
+  /**
+   * connect(2) answers at once: made, or refused. Only where the listener's backlog is full, a
+   * nonblocking one is told EAGAIN, and the descriptor does not become ready when there is room.
+   */
+  #connect(remote: EncodedPath, connectTimeoutMs: number): void {
     const target = {
       slot: EncodedPath.slotOf(remote),
       where: where(remote),
+      busy: EAGAIN,
       open: () => openUnix(STREAM),
     };
     const events = {
@@ -185,7 +192,7 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
       },
       failed: (error: Error): void => this.fail(error),
     };
-    this.connectBy(new UnixConnecting(this.exchange, target, timeoutMs, events));
+    this.connectBy(new Connector(this.exchange, [target], { connectTimeoutMs }, events));
   }
 
   /** @internal */
