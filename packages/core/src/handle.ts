@@ -3,11 +3,11 @@
 // made in, and can be closed by an AbortSignal.
 import { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
-import { heed, ignore } from './abort.js';
+import { type Abortable, followSignal, unfollowSignal } from './abort.js';
 import { PolluxError } from './errors.js';
 import type { Loop } from './loop.js';
 
-export abstract class Handle {
+export abstract class Handle implements Abortable {
   /** @internal Where it was made, if the reactor keeps that for its reports. */
   readonly origin: string | undefined;
   readonly #loop: Loop;
@@ -24,7 +24,7 @@ export abstract class Handle {
     // The AsyncLocalStorage of each call is that of this moment.
     this.#resource = new AsyncResource(type);
     this.#signal = signal;
-    if (signal !== undefined) heed(signal, this);
+    if (signal !== undefined) followSignal(signal, this);
   }
 
   /** Whether a call may come: not while paused, stopped or closed. */
@@ -42,9 +42,14 @@ export abstract class Handle {
     if (this.#closed) return;
     this.#closed = true;
     this.setActive(false);
-    this.ignoreSignal();
+    this.unfollowSignal();
     this.#resource.emitDestroy();
     this.release();
+  }
+
+  /** @internal Its signal was aborted. */
+  abort(): void {
+    this.close();
   }
 
   [Symbol.dispose](): void {
@@ -87,15 +92,15 @@ export abstract class Handle {
     this.#resource.runInAsyncScope(callback, undefined, ...args);
   }
 
-  /** @internal After `ignoreSignal`: it closes this again; at once, if it was aborted meanwhile. */
-  protected heedSignal(): void {
+  /** @internal After `unfollowSignal`: it closes this again; at once, if it was aborted meanwhile. */
+  protected followSignal(): void {
     if (this.#signal?.aborted) this.close();
-    else if (this.#signal !== undefined) heed(this.#signal, this);
+    else if (this.#signal !== undefined) followSignal(this.#signal, this);
   }
 
   /** @internal A handle that nobody else knows is not kept by a signal that lives on. */
-  protected ignoreSignal(): void {
-    if (this.#signal !== undefined) ignore(this.#signal, this);
+  protected unfollowSignal(): void {
+    if (this.#signal !== undefined) unfollowSignal(this.#signal, this);
   }
 
   /** @internal */

@@ -79,7 +79,7 @@ export class Timer extends Handle implements Timed {
     this.assertOpen();
     const delay = checkDelay(delayMs, this.#repeats);
     // Aborted since it fired: this closes it.
-    this.heedSignal();
+    this.followSignal();
     this.assertOpen();
     this.loop.wheel.remove(this);
     this.#wall = undefined;
@@ -108,7 +108,7 @@ export class Timer extends Handle implements Timed {
       this.loop.wheel.insert(this);
     } else {
       this.setActive(false);
-      this.ignoreSignal();
+      this.unfollowSignal();
     }
     this.invoke(this.#callback, this);
   }

@@ -2,8 +2,13 @@
 //
 // What comes goes to one of three: a `receive` callback, without a copy; else a `for await` loop;
 // else the listeners of `'message'`. Without any of them it is read and dropped.
-import { Interest, type SystemError, systemError } from '@pollux/core';
-import { heed, ignore } from './abort.js';
+import {
+  followSignal,
+  Interest,
+  type SystemError,
+  systemError,
+  unfollowSignal,
+} from '@pollux/core';
 import type { DatagramInbox, DatagramInfo, DatagramReader } from './datagram-inbox.js';
 import { type Datagram, DatagramIterator } from './datagram-iterator.js';
 import { copyOf, type DatagramOutbox } from './datagram-outbox.js';
@@ -82,7 +87,7 @@ export abstract class DatagramSocket<P>
       (errno, peer) => this.#failed(systemError(errno, 'sendmmsg', this.whereTo(peer))),
     );
     this.#signal = options.signal;
-    if (options.signal !== undefined) heed(options.signal, this);
+    if (options.signal !== undefined) followSignal(options.signal, this);
   }
 
   /** Bytes, and some for each datagram, that wait because the system finds the socket full. */
@@ -251,7 +256,7 @@ export abstract class DatagramSocket<P>
     this.#held = [];
     this.#iterator?.end(drops);
     this.#iterator = undefined;
-    if (this.#signal !== undefined) ignore(this.#signal, this);
+    if (this.#signal !== undefined) unfollowSignal(this.#signal, this);
   }
 
   // Readiness.

@@ -5,8 +5,15 @@
 // with ours, sent when `end` was called and the queue is empty (stream-writing.ts). The connection
 // closes when both have ended, or at once when something breaks or `destroy` is called.
 import { EventEmitter } from 'node:events';
-import { Interest, invalidType, PolluxError, type SystemError, systemError } from '@pollux/core';
-import { heed, ignore } from './abort.js';
+import {
+  followSignal,
+  Interest,
+  invalidType,
+  PolluxError,
+  type SystemError,
+  systemError,
+  unfollowSignal,
+} from '@pollux/core';
 import type { Connector } from './connector.js';
 import type { Exchange } from './exchange.js';
 import { IdleTimer } from './idle-timer.js';
@@ -61,7 +68,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.#followListeners();
     if (options.timeoutMs !== undefined) this.setTimeout(options.timeoutMs);
     this.#signal = signal;
-    if (signal !== undefined) heed(signal, this);
+    if (signal !== undefined) followSignal(signal, this);
   }
 
   get connecting(): boolean {
@@ -287,7 +294,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.#connector = undefined;
     this.exchange.dismiss(this);
     this.#idle?.close();
-    if (this.#signal !== undefined) ignore(this.#signal, this);
+    if (this.#signal !== undefined) unfollowSignal(this.#signal, this);
     this.#held = undefined;
     if (this.#reason === undefined) this.cameToPass('close');
     this.giveUpWriting();

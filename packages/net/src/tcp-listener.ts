@@ -1,6 +1,12 @@
 // A TCP listener on a reactor: what listener.ts says, and what is TCP's own.
-import { Interest, invalidType, invalidValue, type Reactor, systemError } from '@pollux/core';
-import { checkSignal } from './abort.js';
+import {
+  checkSignal,
+  Interest,
+  invalidType,
+  invalidValue,
+  type Reactor,
+  systemError,
+} from '@pollux/core';
 import {
   localEndpoint,
   type OptionSetting,

@@ -1,8 +1,7 @@
 // Names for TcpStream.open: Node's resolver is asked, for there is none of our own.
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { invalidType, PolluxError, type Reactor } from '@pollux/core';
-import { heed, ignore } from './abort.js';
+import { followSignal, invalidType, PolluxError, type Reactor, unfollowSignal } from '@pollux/core';
 import { Exchange } from './exchange.js';
 import { checkTcpConnectOptions, type TcpConnectOptions } from './tcp-options.js';
 import { checkFunction, checkInteger, checkOptions, checkPort, checkReactor } from './validate.js';
@@ -62,14 +61,14 @@ function lookUp(
     const over = (): void => {
       hold.close();
       exchange.dismiss(ender);
-      if (signal !== undefined) ignore(signal, ender);
+      if (signal !== undefined) unfollowSignal(signal, ender);
     };
     const fail = (reason: unknown): void => {
       over();
       reject(reason);
     };
     exchange.enroll(ender);
-    if (signal !== undefined) heed(signal, ender);
+    if (signal !== undefined) followSignal(signal, ender);
     const answer: Parameters<LookupFunction>[2] = (error, found, itsFamily) => {
       if (error) {
         fail(error);

@@ -1,6 +1,5 @@
 // What a UDP socket may be told: at its birth, or later by `configure`.
-import { invalidType, invalidValue, systemError } from '@pollux/core';
-import { checkSignal } from './abort.js';
+import { checkSignal, invalidType, invalidValue, systemError } from '@pollux/core';
 import type { DatagramOptions } from './datagram-socket.js';
 import type { OptionSetting } from './descriptor.js';
 import { native, SocketOption } from './native.js';

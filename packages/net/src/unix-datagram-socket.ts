@@ -1,8 +1,14 @@
 // A Unix socket for datagrams on a reactor: what datagram-socket.ts says, and what is its own. Nothing
 // is lost on the way and nothing overtakes, so a receiver that is late holds its senders up; what
 // waits for it is in unix-datagram-queue.ts.
-import { Interest, invalidType, outOfRange, type Reactor, systemError } from '@pollux/core';
-import { checkSignal } from './abort.js';
+import {
+  checkSignal,
+  Interest,
+  invalidType,
+  outOfRange,
+  type Reactor,
+  systemError,
+} from '@pollux/core';
 import type { DatagramInbox, DatagramInfo } from './datagram-inbox.js';
 import { copyOf } from './datagram-outbox.js';
 import type { DatagramQueue } from './datagram-queue.js';
