@@ -14,6 +14,7 @@ import {
   unfollowSignal,
 } from '@pollux/core';
 import type { Exchange } from './exchange.js';
+import type { ListenOptions } from './listener-options.js';
 import { DATAGRAM, EMFILE, ENFILE, ENOBUFS, ENOMEM, native, SLOT_SIZE } from './native.js';
 import { PullIterator } from './pull-iterator.js';
 import { Socket } from './socket.js';
@@ -76,12 +77,7 @@ export abstract class Listener<S extends Owned>
   #accepted: Accepted[] = [];
 
   /** @internal */
-  constructor(
-    exchange: Exchange,
-    fd: number,
-    type: string,
-    options: { maxConnections?: number; signal?: AbortSignal } = {},
-  ) {
+  constructor(exchange: Exchange, fd: number, type: string, options: ListenOptions) {
     super(exchange, fd, type);
     this.#fds = Int32Array.of(fd);
     this.#maxConnections = options.maxConnections ?? Number.POSITIVE_INFINITY;
