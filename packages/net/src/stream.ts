@@ -211,10 +211,11 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   }
 
   override removeAllListeners(
-    ...[event]: Parameters<EventEmitter<Events>['removeAllListeners']>
+    ...args: Parameters<EventEmitter<Events>['removeAllListeners']>
   ): this {
-    super.removeAllListeners(event);
-    if (event === undefined || event === 'newListener') this.#followListeners();
+    // To an emitter undefined is a name, and none at all is all of them.
+    super.removeAllListeners(...args);
+    if (args.length === 0 || args[0] === 'newListener') this.#followListeners();
     return this;
   }
 
@@ -256,6 +257,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
 
   /** @internal Whether bytes, if there are any, are handed out now. */
   protected get reads(): boolean {
+    this.#lookForListeners();
     return this.#reads();
   }
 
@@ -309,8 +311,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   found(events: number): void {
     if (this.full && (events & Interest.writable) !== 0) this.foundRoom();
     if ((events & Interest.readable) === 0) return;
-    if (this.#callback === undefined) this.#listening = this.hears('data');
-    if (this.#reads()) this.inbox.add(this);
+    if (this.reads) this.inbox.add(this);
     else this.settle();
   }
 
@@ -346,7 +347,11 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     return this.#listening || this.#resumed || this.ending;
   }
 
-  /** Reading begins with the first listener for 'data'; that the last is gone is seen by `received`. */
+  #lookForListeners(): void {
+    if (this.#callback === undefined) this.#listening = this.hears('data');
+  }
+
+  /** Reading begins with the first listener for 'data'; that the last is gone is seen when it matters. */
   #followListeners(): void {
     const on = EventEmitter.prototype.on as (
       event: string,
@@ -362,7 +367,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   /** @internal */
   received(offset: number, length: number): void {
     if (this.closed) return;
-    if (this.#callback === undefined) this.#listening = this.hears('data');
+    this.#lookForListeners();
     if (length > 0) {
       this.#bytesRead += length;
       this.touch();
@@ -400,7 +405,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
 
   readonly #deliverHeld = (): void => {
     const data = this.#held;
-    if (data === undefined || !this.#reads()) return;
+    if (data === undefined || !this.reads) return;
     if (this.arriving()) this.#held = undefined;
     this.settle();
     if (this.#held !== undefined || this.closed) return;
