@@ -150,6 +150,7 @@ export abstract class Stream<
     this.touch();
     this.beginWriting();
     this.settle();
+    if (this.closed) return; // the poller refuses it
     this.cameToPass('connect');
     this.announce('connect');
   }
