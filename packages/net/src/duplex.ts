@@ -14,7 +14,7 @@ import { Duplex } from 'node:stream';
 import { invalidType, PolluxError } from '@pollux/core';
 import { checkBoolean, checkDelay, checkInteger, checkOptions } from './validate.js';
 
-/** What `toDuplex` wants of a stream: a TcpStream has it. */
+/** What `toDuplex` wants of a stream: a TcpStream has it, and a UnixStream. */
 export interface DuplexSource {
   readonly connecting: boolean;
   readonly destroyed: boolean;
