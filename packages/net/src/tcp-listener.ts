@@ -1,6 +1,7 @@
 // A TCP listener on a reactor: what listener.ts says, and what is TCP's own.
-import { Interest, invalidType, invalidValue, type Reactor, systemError } from '@pollux/core';
+import { Interest, invalidType, type Reactor, systemError } from '@pollux/core';
 import {
+  adoptSocket,
   localEndpoint,
   type OptionSetting,
   openSocket,
@@ -12,7 +13,7 @@ import { type Endpoint, encodeEndpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
 import { Listener, type ListenerEvents } from './listener.js';
 import { BACKLOG, checkListenOptions, type ListenOptions } from './listener-options.js';
-import { EINVAL, EMFILE, native, SocketOption, STREAM } from './native.js';
+import { native, SocketOption, STREAM } from './native.js';
 import { checkTcpStreamOptions, type TcpStreamOptions, tcpSettings } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
 import {
@@ -96,10 +97,8 @@ export class TcpListener extends Listener<TcpStream> {
       if (options[name] === undefined) continue;
       throw invalidType(`options.${name}`, 'left out beside "options.fd"', options[name]);
     }
-    const fd = native.adoptListener(theirs);
-    if (fd === EINVAL) throw invalidValue('options.fd', 'a TCP socket that listens', theirs);
-    if (fd === EMFILE) throw systemError(fd, 'dup', { fd: theirs });
-    if (fd < 0) throw systemError(fd, 'getsockopt', { fd: theirs });
+    const expected = 'a TCP socket that listens';
+    const fd = adoptSocket('options.fd', theirs, expected, native.adoptListener);
     return orClose(fd, () => new TcpListener(reactor, fd, options));
   }
 

@@ -1,16 +1,16 @@
 // A UDP socket on a reactor: what datagram-socket.ts says, and what is UDP's own.
-import {
-  Interest,
-  invalidType,
-  invalidValue,
-  outOfRange,
-  type Reactor,
-  systemError,
-} from '@pollux/core';
+import { Interest, invalidType, outOfRange, type Reactor, systemError } from '@pollux/core';
 import type { DatagramInfo } from './datagram-inbox.js';
 import type { DatagramEvents } from './datagram-options.js';
 import { DatagramSocket } from './datagram-socket.js';
-import { localEndpoint, openSocket, orClose, remoteEndpoint, useEndpoint } from './descriptor.js';
+import {
+  adoptSocket,
+  localEndpoint,
+  openSocket,
+  orClose,
+  remoteEndpoint,
+  useEndpoint,
+} from './descriptor.js';
 import {
   type Addressed,
   checkFamily,
@@ -21,7 +21,7 @@ import {
   toEncoded,
 } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { DATAGRAM, EINVAL, EMFILE, native, SocketOption } from './native.js';
+import { DATAGRAM, native, SocketOption } from './native.js';
 import {
   applyMembership,
   applyOnce,
@@ -119,9 +119,7 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
       if (value !== undefined) throw invalidType(`options.${name}`, 'left out for an fd', value);
     }
     checkUdpOptions(options);
-    const own = native.adoptUdp(fd);
-    if (own === EINVAL) throw invalidValue('fd', 'a UDP socket', fd);
-    if (own < 0) throw systemError(own, own === EMFILE ? 'dup' : 'getsockopt', { fd });
+    const own = adoptSocket('fd', fd, 'a UDP socket', native.adoptUdp);
     return orClose(own, () => {
       const { family } = localEndpoint(own);
       return UdpSocket.#make(reactor, own, family, () => remoteEndpoint(own), options);

@@ -1,6 +1,7 @@
 // The descriptor that a Unix socket begins with: made, one of a pair, or somebody else's duplicated.
-import { invalidValue, systemError } from '@pollux/core';
-import { EINVAL, EMFILE, native, STREAM, UNIX } from './native.js';
+import { systemError } from '@pollux/core';
+import { adoptSocket } from './descriptor.js';
+import { native, STREAM, UNIX } from './native.js';
 import { checkDescriptor, type Descriptor } from './owned-fd.js';
 
 export function openUnix(type: number): number {
@@ -25,12 +26,9 @@ export function adoptUnix(
   listens: boolean,
 ): number {
   const theirs = checkDescriptor(name, descriptor);
-  const fd = native.adoptUnix(theirs, type, Number(listens));
-  if (fd === EINVAL) {
-    const kind = type === STREAM ? 'stream' : 'datagram';
-    const state = listens ? ' that listens' : type === STREAM ? ' that is connected' : '';
-    throw invalidValue(name, `a Unix ${kind} socket${state}`, theirs);
-  }
-  if (fd < 0) throw systemError(fd, fd === EMFILE ? 'dup' : 'getsockopt', { fd: theirs });
-  return fd;
+  const kind = type === STREAM ? 'stream' : 'datagram';
+  const state = listens ? ' that listens' : type === STREAM ? ' that is connected' : '';
+  return adoptSocket(name, theirs, `a Unix ${kind} socket${state}`, (fd) =>
+    native.adoptUnix(fd, type, Number(listens)),
+  );
 }
