@@ -20,7 +20,9 @@ export function dump(title: string, loop: EventLoop): string {
     lines.push(`  fd ${fd}: ${names(interest)} (${mode}${where}${whose})`);
     for (const watcher of watchers) lines.push(`    ${describeWatcher(watcher)}`);
   }
-  const timers = [...loop.wheel.items()].sort((a, b) => a.deadline - b.deadline);
+  const timers = [...loop.wheel.items()].sort(
+    (a, b) => loop.wheel.deadlineOf(a) - loop.wheel.deadlineOf(b),
+  );
   for (const timer of timers.slice(0, MOST_TIMERS)) {
     const inMs = `in ${timer.remaining.toFixed(1)} ms`;
     const unref = timer.hasRef() ? '' : ', unref';

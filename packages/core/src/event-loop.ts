@@ -80,10 +80,8 @@ export class EventLoop implements Loop {
   #deferred: Deferred[] = [];
   /** Callbacks of this turn after which the ready ones left wait for the next. */
   #most = NEVER;
-  /** The timers that are due: as of when, how many, and the next of them. */
+  /** As of when timers were taken out of the wheel. */
   #dueAt = 0;
-  #dueCount = 0;
-  #dueNext = 0;
   readonly #poller: Poller;
   readonly #mostCallbacks: number;
   readonly #mostMs: number;
@@ -250,24 +248,18 @@ export class EventLoop implements Loop {
   #runTimers(): void {
     // The callbacks above took their time.
     this.#dueAt = this.runner.mark;
-    this.#dueCount = this.wheel.takeDue(this.#dueAt);
-    this.#dueNext = 0;
-    if (this.#dueCount > 0) this.#manyTimes(this.#dueCount, this.#runDue);
+    const count = this.wheel.takeDue(this.#dueAt);
+    if (count > 0) this.#manyTimes(count, this.#runDue);
   }
 
   readonly #runDue = (): void => {
-    const { runner } = this;
-    const { due } = this.wheel;
+    const { runner, wheel } = this;
     const at = this.#dueAt;
-    while (this.#dueNext < this.#dueCount) {
+    while (wheel.serving) {
       runner.between();
-      const timer = due[this.#dueNext] as Timed;
-      due[this.#dueNext++] = undefined;
-      // Closed or set anew by one before it.
-      if (!timer.waiting) continue;
-      if (this.closed) timer.abandon();
-      else if (runner.halted) this.wheel.putBack(timer);
-      else if (timer.isDue()) runner.run(timer, at);
+      if (runner.halted) wheel.putBackDue();
+      const timer = wheel.shiftDue();
+      if (timer?.isDue()) runner.run(timer, at);
     }
   };
 

@@ -28,8 +28,6 @@ export interface Ready extends Runnable {
 
 /** Due at some time. */
 export interface Timed extends WheelItem, Runnable {
-  /** Whether it still waits for its time, in the wheel or just taken out of it. */
-  readonly waiting: boolean;
   /** Whether its time has come indeed. If not, it has set itself anew. */
   isDue(): boolean;
   /** Milliseconds until it is due. */

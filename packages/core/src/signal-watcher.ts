@@ -1,6 +1,7 @@
 // Signals as callbacks of a reactor, on top of Node's own handling: one process listener per signal,
 // however many watchers and reactors there are. What Node does for a listener of process.on it does
 // for these too (SIGINT and SIGTERM no longer end the process), and undoes when the last is closed.
+import { AsyncResource } from 'node:async_hooks';
 import { constants } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { invalidType, invalidValue, PolluxError } from './errors.js';
@@ -27,7 +28,7 @@ export class SignalWatcher extends Handle implements Ready {
     callback: SignalCallback,
     settings: { priority: number; signal: AbortSignal | undefined },
   ) {
-    super(loop, 'POLLUXSIGNAL', settings.signal);
+    super(loop, new AsyncResource('POLLUXSIGNAL'), settings.signal);
     this.name = name;
     this.#callback = callback;
     this.priority = settings.priority;
