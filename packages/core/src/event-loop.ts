@@ -241,7 +241,7 @@ export class EventLoop implements Loop {
       // Paused or closed since it was found: that costs nothing.
       if (!item?.wanted) continue;
       runner.run(item, 0);
-      if (runner.called >= most || runner.mark >= until) return;
+      if (runner.called >= most || (until < NEVER && runner.mark >= until)) return;
     }
   };
 
