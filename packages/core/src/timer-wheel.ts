@@ -23,6 +23,8 @@ const SLOTS = 1 << SLOT_BITS;
 const LEVELS = 8;
 const NEVER = LEVELS * SLOTS;
 const HALF = 32;
+/** So many items are looked at together. */
+const TOGETHER = 32;
 /** What is due may be so many without their list being given back afterwards. */
 const MANY = 4096;
 const END_OF_TIME = SLOTS ** LEVELS - 1;
@@ -48,6 +50,8 @@ export class TimerWheel<T extends WheelItem> {
   #due: Int32Array = new Int32Array(64);
   #dueCount = 0;
   #dueNext = 0;
+  /** Of no use, but for it what computes it is not left out. */
+  touched = 0;
 
   /** `now` is the clock's, in milliseconds; all deadlines are on the same clock. */
   constructor(now: number) {
@@ -119,7 +123,8 @@ export class TimerWheel<T extends WheelItem> {
       const start = this.#startOf(slot);
       if (start > nowTick) break;
       this.#tick = start;
-      if (slot >= SLOTS) {
+      // After a stall all of a higher slot may be due: then it is sorted as a whole.
+      if (slot >= SLOTS && start + SLOTS ** (slot >> SLOT_BITS) > nowTick) {
         this.#dealOut(slot);
         continue;
       }
@@ -140,10 +145,25 @@ export class TimerWheel<T extends WheelItem> {
   /** The next one that is due, and was not removed meanwhile; undefined if there is none left. */
   shiftDue(): T | undefined {
     while (this.#dueNext < this.#dueCount) {
+      if (this.#dueNext % TOGETHER === 0) this.touched = this.#touch();
       const place = this.#due[this.#dueNext++] as number;
       if (place >= 0) return this.#places.release(place);
     }
     return undefined;
+  }
+
+  /**
+   * Looks at the next few items, one right after the other: what of a million timers is not in the
+   * cache is then fetched for all of them at once, not for each when it is called.
+   */
+  #touch(): number {
+    const end = Math.min(this.#dueNext + TOGETHER, this.#dueCount);
+    let seen = 0;
+    for (let n = this.#dueNext; n < end; n++) {
+      const place = this.#due[n] as number;
+      if (place >= 0) seen += this.#places.item(place).place;
+    }
+    return seen;
   }
 
   /** What is due and was not served is in the wheel again, and keeps its place among its equals. */
