@@ -57,9 +57,14 @@ export abstract class Handle implements Abortable {
   close(): void {
     if ((this.#state & CLOSED) !== 0) return;
     Handle.#set(this, (this.#state & REFD) | CLOSED);
-    this.ignoreSignal();
+    this.unfollowSignal();
     this.#rest?.context?.emitDestroy();
     this.release();
+  }
+
+  /** @internal Its signal was aborted. */
+  abort(): void {
+    this.close();
   }
 
   [Symbol.dispose](): void {
@@ -108,15 +113,15 @@ export abstract class Handle implements Abortable {
     context.runInAsyncScope(callback, undefined, ...args);
   }
 
-  /** @internal After `ignoreSignal`: it closes this again; at once, if it was aborted meanwhile. */
-  protected heedSignal(): void {
+  /** @internal After `unfollowSignal`: it closes this again; at once, if it was aborted meanwhile. */
+  protected followSignal(): void {
     const signal = this.#rest?.signal;
     if (signal?.aborted) this.close();
     else if (signal !== undefined) followSignal(signal, this);
   }
 
   /** @internal A handle that nobody else knows is not kept by a signal that lives on. */
-  protected ignoreSignal(): void {
+  protected unfollowSignal(): void {
     const signal = this.#rest?.signal;
     if (signal !== undefined) unfollowSignal(signal, this);
   }
