@@ -11,6 +11,8 @@ export function dump(title: string, loop: EventLoop): string {
   const lines = [title];
   for (const entry of loop.table.entries()) {
     const { fd, interest, mode, always, batch, disarmed, watchers } = entry;
+    // Its last watcher was closed in this turn.
+    if (watchers.length === 0 && batch === undefined) continue;
     const where = always
       ? ', always ready'
       : disarmed && mode === 'oneshot' && watchers.some(({ active }) => !active)

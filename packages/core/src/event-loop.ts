@@ -34,6 +34,8 @@ export interface Budget {
 
 export interface EventLoopSettings {
   readonly poller: Poller;
+  /** Nobody else uses the poller. */
+  readonly ownsPoller: boolean;
   readonly clock: Clock;
   readonly host: Host;
   readonly reactor: object;
@@ -85,6 +87,7 @@ export class EventLoop implements Loop {
   readonly #poller: Poller;
   readonly #mostCallbacks: number;
   readonly #mostMs: number;
+  readonly #ownsPoller: boolean;
   readonly #drains: boolean;
   readonly #keepsOrigin: boolean;
 
@@ -95,6 +98,7 @@ export class EventLoop implements Loop {
     this.reactor = reactor;
     this.#mostCallbacks = budget.callbacks ?? NEVER;
     this.#mostMs = budget.timeMs ?? NEVER;
+    this.#ownsPoller = settings.ownsPoller;
     this.#drains = settings.drains;
     this.#keepsOrigin = slowMs < NEVER;
     this.now = clock.now();
@@ -132,6 +136,11 @@ export class EventLoop implements Loop {
     return this.runner.halted;
   }
 
+  get waitsLater(): boolean {
+    // An attached one may be waiting whenever it is not in a turn.
+    return this.#ownsPoller && (this.turning || this.listener === undefined);
+  }
+
   get deferred(): number {
     return this.#deferred.length;
   }
@@ -142,6 +151,7 @@ export class EventLoop implements Loop {
     this.runner.halted = true;
     for (const timer of this.wheel.clear()) timer.abandon();
     for (const watcher of [...this.table.watchers()]) watcher.close();
+    this.table.beforeWait();
     for (const hooks of Object.values(this.hooks)) for (const hook of hooks) hook.close();
     for (const handle of this.handles) handle.close();
     const calls = this.#deferred;

@@ -50,6 +50,8 @@ export interface Loop {
   readonly closed: boolean;
   /** No callback may run: it was stopped, or closed. */
   readonly halted: boolean;
+  /** Whether the poller is ours, and not looked at before `table.beforeWait`. */
+  readonly waitsLater: boolean;
   /** When this turn began, on `clock`. */
   readonly now: number;
   /** Where a handle is being made, if the reactor keeps that. */

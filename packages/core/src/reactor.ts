@@ -73,6 +73,7 @@ export class Reactor {
     }
     this.#loop = new EventLoop({
       poller: this.poller,
+      ownsPoller: this.#ownsPoller,
       clock: options.clock ?? systemClock,
       host: hostFor(bindingOf(this.poller.backend)),
       reactor: this,

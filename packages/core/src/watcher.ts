@@ -161,7 +161,7 @@ export class Watcher extends Handle implements Ready {
 
   protected release(): void {
     this.#deactivate();
-    this.loop.table.remove(this);
+    this.loop.table.remove(this, this.loop.waitsLater);
     if (!this.#opened) return;
     if (channels.watcherClose.hasSubscribers) {
       channels.watcherClose.publish({ reactor: this.loop.reactor, watcher: this });
