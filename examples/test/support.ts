@@ -1,7 +1,7 @@
 // Runs an example as a user would: `node examples/dist/<name>.js`, and watches what it prints.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterEach } from 'vitest';
+import { afterEach, test } from 'vitest';
 
 const directory = fileURLToPath(new URL('../dist/', import.meta.url));
 
@@ -63,7 +63,13 @@ export function start(
   return { child, output, until, ended };
 }
 
-/** Whether a command is installed, for tests that need it. */
+/** A test that needs these commands: skipped on a machine where one of them is not installed. */
+export function testWith(...commands: string[]) {
+  const missing = commands.filter((command) => !installed(command));
+  return test.skipIf(missing.length > 0);
+}
+
+/** Whether a command is installed. */
 export function installed(command: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 }
