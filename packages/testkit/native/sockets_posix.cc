@@ -201,9 +201,7 @@ int64_t Shutdown(int fd, int how) {
   return how < 0 || how > 2 ? -EINVAL : Result(shutdown(fd, kHow[how]));
 }
 
-int64_t Send(int fd, Bytes bytes) {
-  return Result(send(fd, bytes.data, bytes.size, MSG_NOSIGNAL));
-}
+int64_t Send(int fd, Bytes bytes) { return Result(send(fd, bytes.data, bytes.size, MSG_NOSIGNAL)); }
 
 int64_t Recv(int fd, Bytes into) { return Result(recv(fd, into.data, into.size, 0)); }
 
