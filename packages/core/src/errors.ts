@@ -3,7 +3,7 @@
 // Three kinds. A wrong argument is a TypeError or RangeError with Node's own code and the
 // argument's name. A wrong use is a PolluxError with a code ERR_POLLUX_*. A refusal of the system is
 // an Error as Node's: `code`, `errno` (negative), `syscall`, and `fd` or `address` where there is one.
-import { getSystemErrorMap, inspect } from 'node:util';
+import { util } from './builtins.js';
 
 /** What a misuse is called. Match these, not messages. */
 export type PolluxErrorCode =
@@ -73,7 +73,7 @@ export function systemError(
   syscall: string,
   details: SystemErrorDetails = {},
 ): SystemError {
-  const [code, text] = getSystemErrorMap().get(errno) ?? [`E${-errno}`, 'unknown error'];
+  const [code, text] = util().getSystemErrorMap().get(errno) ?? [`E${-errno}`, 'unknown error'];
   let where = '';
   if (details.address !== undefined) where = ` ${formatAddress(details.address, details.port)}`;
   else if (details.fd !== undefined) where = ` (fd ${details.fd})`;
@@ -94,7 +94,7 @@ function withCode<T extends Error>(error: T, code: string): T & { code: string }
 function show(value: unknown): string {
   let text: string;
   try {
-    text = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
+    text = util().inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
   } catch {
     text = `a hostile ${typeof value}`; // a getter or a proxy that throws
   }

@@ -2,7 +2,6 @@
 // all, may keep the process alive while they are active, call back in the async context they were
 // made in, and can be closed by an AbortSignal.
 import type { AsyncResource } from 'node:async_hooks';
-import { inspect } from 'node:util';
 import { type Abortable, followSignal, unfollowSignal } from './abort.js';
 import type { Context } from './async-context.js';
 import { PolluxError } from './errors.js';
@@ -143,7 +142,7 @@ export abstract class Handle implements Abortable {
 }
 
 // For console.log and debuggers: what it is and how it stands, not its insides.
-Object.defineProperty(Handle.prototype, inspect.custom, {
+Object.defineProperty(Handle.prototype, Symbol.for('nodejs.util.inspect.custom'), {
   value(this: Handle): string {
     const state = this.closed ? 'closed' : this.active ? 'active' : 'not active';
     return `<${this.constructor.name}: ${this.label}, ${state}${this.hasRef() ? '' : ', unref'}>`;
