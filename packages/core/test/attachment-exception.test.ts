@@ -6,14 +6,18 @@ import { runNode } from './support.js';
 
 const throwing = (backend: string, listen: boolean): string => `
   import { createPoller } from '@pollux/core';
-  if (${listen}) process.on('uncaughtException', (error) => console.log('seen', error.message));
+  if (${listen}) {
+    process.on('uncaughtException', (error) => {
+      console.log('seen', error.message);
+      poller.close();
+    });
+  }
   const poller = createPoller({ backend: '${backend}', ignoreEnvironment: true });
   const attachment = poller.attach(() => {
     throw new Error('thrown by onReady');
   });
   attachment.keepAlive(true);
-  attachment.arm(0);
-  setTimeout(() => poller.close(), 50);`;
+  attachment.arm(0);`;
 
 describe.each(backends)('%s', (backend) => {
   const run = (listen: boolean) =>
