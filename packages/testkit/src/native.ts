@@ -72,18 +72,49 @@ interface Native {
 
 const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native;
 
-export const native: Native = load(fileURLToPath(new URL('..', import.meta.url)));
+/**
+ * This system has no such descriptor, or no such call. A test that meets it is skipped, with this as
+ * its reason (scripts/lacking-runner.mjs).
+ */
+class LackingHere extends Error {
+  readonly code = 'ENOSYS';
+  readonly lackingHere: string;
+
+  constructor(what: string) {
+    super(`${process.platform} has no ${what}`);
+    this.lackingHere = this.message;
+  }
+}
+
+export const native: Native = new Proxy(load(fileURLToPath(new URL('..', import.meta.url))), {
+  get(addon, name) {
+    const helper: unknown = Reflect.get(addon, name);
+    if (helper !== undefined || typeof name !== 'string') return helper;
+    return () => {
+      throw new LackingHere(name);
+    };
+  },
+});
 
 const EAGAIN = -constants.errno.EAGAIN;
+const ENOSYS = -constants.errno.ENOSYS;
+
+/** The name of a negative errno of the C library, whose numbers are not Node's on Windows. */
+export function errnoName(errno: number): string {
+  const nodes = getSystemErrorName(errno);
+  if (nodes.startsWith('E')) return nodes;
+  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0] ?? nodes;
+}
 
 /** The Error of a failed system call, as Node's own look. */
 function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
-  const code = getSystemErrorName(errno);
+  const code = errnoName(errno);
   return Object.assign(new Error(`${syscall}: ${code}`), { code, errno, syscall });
 }
 
 /** Gives the result back, or throws it if it is a negative errno. */
 export function check(result: number, syscall: string): number {
+  if (result === ENOSYS && process.platform === 'win32') throw new LackingHere(syscall);
   if (result < 0) throw systemError(result, syscall);
   return result;
 }

@@ -1,7 +1,6 @@
 // Pipes and sockets in every state that a poller has to tell apart: close-on-exec, nonblocking, on
 // the loopback.
-import { getSystemErrorName } from 'node:util';
-import { check, checkPair, checkUnlessAgain, native, toBytes } from './native.js';
+import { check, checkPair, checkUnlessAgain, errnoName, native, toBytes } from './native.js';
 
 const socketTypes = ['stream', 'dgram', 'seqpacket'] as const;
 const directions = ['read', 'write', 'both'] as const;
@@ -107,7 +106,7 @@ export function resetOnClose(fd: number): void {
 /** Takes the error that the socket keeps (SO_ERROR): its code, or null. */
 export function socketError(fd: number): string | null {
   const errno = check(native.socketError(fd), 'getsockopt');
-  return errno === 0 ? null : getSystemErrorName(-errno);
+  return errno === 0 ? null : errnoName(-errno);
 }
 
 function bound(call: (port: Int32Array) => number, syscall: string): Bound {
