@@ -90,7 +90,8 @@ uint32_t Translate(ULONG found, uint32_t interest) {
   if (found & kAfdSend) events |= kWritable;
   if (found & kAfdReceiveExpedited) events |= kPriority;
   const bool failed = (found & (kAfdAbort | kAfdConnectFail)) != 0;
-  if (failed) events |= kReadable | kWritable | kReadClosed;
+  if (failed) events |= kReadable | kWritable;
+  if (found & kAfdAbort) events |= kReadClosed;
   events &= interest | kReadClosed;
   if (!(interest & kReadable)) events &= ~static_cast<uint32_t>(kReadClosed);
   if (failed) events |= kError | kHangup;
@@ -136,6 +137,7 @@ class Iocp final : public Backend {
   int Arm(Registration* r, uint64_t cycle);
   void Queue(Socket* socket);
   Socket* Dequeue();
+  void PutBack();
   int Survey();
   bool IsSameSocket(const Registration& r);
   bool IsAlive(const Registration& r);
@@ -434,7 +436,10 @@ int Iocp::Delete(Fd fd) {
 
 int Iocp::CanWatch(Fd fd) {
   SOCKET base;
-  return BaseSocket(fd, &base);
+  Identity ignored;
+  const int result = BaseSocket(fd, &base);
+  // Some answer with what they were asked about, without a look at it (Wine).
+  return result < 0 ? result : Identity::Of(fd, &ignored);
 }
 
 int Iocp::WatchHandle(uintptr_t handle, uint32_t key) {
@@ -450,7 +455,29 @@ int Iocp::UnwatchHandle(uintptr_t handle) {
   return voided;
 }
 
+// What the last wait found and nobody harvested (the wait thread was stopped in between): not told
+// of, so it is looked at again.
+void Iocp::PutBack() {
+  for (uint32_t i = 0; i < ready_count_; i++) {
+    const Registration* r = table_.Find(ready_[i].fd);
+    if (r != nullptr) Queue(SocketOf(*r));
+  }
+  for (uint32_t i = 0; i < entry_count_; i++) {
+    if (entries_[i].lpCompletionKey != kPollKey) {
+      PostQueuedCompletionStatus(port_, 0, entries_[i].lpCompletionKey, entries_[i].lpOverlapped);
+      continue;
+    }
+    auto* socket = reinterpret_cast<Socket*>(entries_[i].lpOverlapped);
+    socket->pending = 0;
+    socket->cancelled = false;
+    if (!socket->orphan) Queue(socket);
+    Release(socket);
+  }
+  entry_count_ = ready_count_ = 0;
+}
+
 int Iocp::Prepare(uint32_t capacity) {
+  PutBack();
   if (capacity > room_) {
     auto* entries = static_cast<OVERLAPPED_ENTRY*>(
         realloc(entries_, (capacity + kSpareEntries) * sizeof *entries_));
@@ -462,7 +489,6 @@ int Iocp::Prepare(uint32_t capacity) {
     room_ = capacity;
   }
   prepared_ = capacity;
-  entry_count_ = ready_count_ = 0;
   cycle_++;
   return Survey();
 }

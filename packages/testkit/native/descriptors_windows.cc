@@ -68,6 +68,11 @@ int64_t DupTo(int fd, int at_least) {
   return copy == INVALID_SOCKET ? FailedOn(fd) : static_cast<int64_t>(copy);
 }
 
+// A handle of no use, and of a low number, for it is made when the addon is loaded. To duplicate a
+// socket takes a handle for a moment, which under Wine is the lowest that is free: while Dup2 hunts
+// for a number, this one's place is there for it.
+HANDLE placeholder = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+
 // A number that was just closed is soon given out again: duplicates are made until it comes.
 int64_t Dup2(int from, int to) {
   if (from == to) return to;
@@ -77,6 +82,7 @@ int64_t Dup2(int from, int to) {
   int64_t result = -EBUSY;
   const SOCKET first = Duplicate(from);
   if (first == INVALID_SOCKET) return FailedOn(from);
+  CloseHandle(placeholder);
   closesocket(SocketOf(to));
   while (count < kMost) {
     const SOCKET copy = Duplicate(from);
@@ -90,6 +96,7 @@ int64_t Dup2(int from, int to) {
     }
     others[count++] = copy;
   }
+  placeholder = CreateEventW(nullptr, TRUE, FALSE, nullptr);
   while (count > 0) closesocket(others[--count]);
   closesocket(first);
   return result;

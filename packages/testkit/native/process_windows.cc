@@ -5,6 +5,7 @@
 #include "binding.h"
 #include "socket_windows.h"
 // After it.
+#include <tlhelp32.h>
 #include <winternl.h>
 
 namespace testkit {
@@ -76,6 +77,20 @@ HANDLE HandleOf(int number) { return reinterpret_cast<HANDLE>(SocketOf(number));
 int64_t SetEventHandle(int event) { return SetEvent(HandleOf(event)) ? 0 : -EBADF; }
 int64_t CloseHandleOf(int handle) { return CloseHandle(HandleOf(handle)) ? 0 : -EBADF; }
 
+int64_t ThreadCount() {
+  const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+  if (snapshot == INVALID_HANDLE_VALUE) return -EINVAL;
+  int64_t count = 0;
+  THREADENTRY32 entry;
+  entry.dwSize = sizeof(entry);
+  for (BOOL more = Thread32First(snapshot, &entry); more; more = Thread32Next(snapshot, &entry)) {
+    if (entry.th32OwnerProcessID == GetCurrentProcessId()) count++;
+  }
+  CloseHandle(snapshot);
+  return count;
+}
+
+TESTKIT_EXPORT(threadCount, ThreadCount);
 TESTKIT_EXPORT(openFds, OpenFds);
 TESTKIT_EXPORT(handleCount, HandleCount);
 TESTKIT_EXPORT(createEvent, CreateEventHandle);

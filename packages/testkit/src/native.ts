@@ -23,11 +23,19 @@ interface Native {
   poll(fds: Int32Array, events: number, revents: Int32Array, timeoutMs: number): number;
   raiseNofile(): number;
   openFds(out: Int32Array): number;
+  threadCount(): number;
+  handleCount(): number;
+  createEvent(manual: boolean): number;
+  setEvent(event: number): number;
+  closeHandle(handle: number): number;
   denySyscall(name: string, errno: number): number;
   forkChild(code: number): number;
 
   pipe(out: Int32Array): number;
   socketpair(type: number, out: Int32Array): number;
+  /** Where a pipe, or a Unix socket, is nothing that can be polled. */
+  pipeByTcp(out: Int32Array): number;
+  pairByLoopback(type: number, out: Int32Array): number;
   tcpSocket(): number;
   tcpListener(port: Int32Array): number;
   tcpConnect(port: number): number;
@@ -76,7 +84,7 @@ const load = createRequire(import.meta.url)('node-gyp-build') as (directory: str
  * This system has no such descriptor, or no such call. A test that meets it is skipped, with this as
  * its reason (scripts/lacking-runner.mjs).
  */
-class LackingHere extends Error {
+export class LackingHere extends Error {
   readonly code = 'ENOSYS';
   readonly lackingHere: string;
 
@@ -86,9 +94,27 @@ class LackingHere extends Error {
   }
 }
 
-export const native: Native = new Proxy(load(fileURLToPath(new URL('..', import.meta.url))), {
-  get(addon, name) {
-    const helper: unknown = Reflect.get(addon, name);
+/** Throws LackingHere if this system has not got a helper. */
+export function requires(name: keyof Native): void {
+  if (!has(name)) throw new LackingHere(name);
+}
+
+/** Throws LackingHere, if that is what a child process has died of. */
+export function passOnLacking(stderr: string): void {
+  const lacking = /lackingHere: '\w+ has no ([^']+)'/.exec(stderr)?.[1];
+  if (lacking !== undefined) throw new LackingHere(lacking);
+}
+
+const addon = load(fileURLToPath(new URL('..', import.meta.url)));
+
+/** Whether this system has a helper; calling one that it has not throws LackingHere. */
+export function has(name: keyof Native): boolean {
+  return name in addon;
+}
+
+export const native: Native = new Proxy(addon, {
+  get(helpers, name) {
+    const helper: unknown = Reflect.get(helpers, name);
     if (helper !== undefined || typeof name !== 'string') return helper;
     return () => {
       throw new LackingHere(name);
