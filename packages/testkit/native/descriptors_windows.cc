@@ -79,9 +79,10 @@ int64_t Dup2(int from, int to) {
   constexpr int kMost = 256;
   SOCKET others[kMost];
   int count = 0;
-  int64_t result = -EBUSY;
+  int64_t result = -ENOSYS;  // some other thread's by now, or never anybody's
   const SOCKET first = Duplicate(from);
   if (first == INVALID_SOCKET) return FailedOn(from);
+  if (first == SocketOf(to)) return to;  // it was free
   CloseHandle(placeholder);
   closesocket(SocketOf(to));
   while (count < kMost) {

@@ -101,7 +101,9 @@ export function requires(name: keyof Native): void {
 
 /** Throws LackingHere, if that is what a child process has died of. */
 export function passOnLacking(stderr: string): void {
-  const lacking = /lackingHere: '\w+ has no ([^']+)'/.exec(stderr)?.[1];
+  const lacking =
+    /lackingHere: '\w+ has no ([^']+)'/.exec(stderr)?.[1] ??
+    /ENOSYS.*(pidfd)_open/.exec(stderr)?.[1];
   if (lacking !== undefined) throw new LackingHere(lacking);
 }
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { type ChildExit, Reactor } from '@pollux/core';
-import { forkChild, isCloexec, openFds, processState } from '@pollux/testkit';
+import { forkChild, isCloexec, openFds, processState, requires } from '@pollux/testkit';
 import { backends, cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { countedFds, macrotask, runFixture, thrownBy } from './reactor-support.js';
@@ -64,6 +64,7 @@ function pidfds(): number[] {
 
 /** A shell; fd 3 is a pipe from here. */
 function shell(script: string): ChildProcess {
+  requires('pidfd');
   const child = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
   const pid = child.pid as number;
   running.add(pid);
