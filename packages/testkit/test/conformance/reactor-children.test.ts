@@ -346,6 +346,7 @@ describe.each(cases)('$backend, $way', (row) => {
   });
 
   test('refused: what is no process', () => {
+    requires('pidfd');
     using driven = new DrivenReactor(row);
     const { reactor } = driven;
     const gone = (pid: number) => ({
