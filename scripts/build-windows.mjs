@@ -10,12 +10,13 @@ import { ensureInstalled, root, run } from './lib.mjs';
 const compiler = 'x86_64-w64-mingw32-g++-posix';
 const binutils = 'x86_64-w64-mingw32-';
 /** What may be imported: the system's own libraries. */
-const systemLibraries = /^(KERNEL32|WS2_32|ntdll|msvcrt|ADVAPI32)\.dll$/i;
+const systemLibraries = /^(KERNEL32|WS2_32|IPHLPAPI|ntdll|msvcrt|ADVAPI32)\.dll$/i;
 
 /** What is built: its own sources beside those of packages/addon, or a choice of these. */
 const addons = [
   { name: 'iocp', sources: ['afd.cc', 'handle_watch.cc', 'iocp.cc'], addon: 'all' },
   { name: 'select', sources: ['select_windows.cc'], addon: 'all' },
+  { name: 'net', sources: 'all', addon: ['runtime.cc'] },
   { name: 'testkit', sources: 'all', addon: ['runtime.cc'] },
 ];
 
@@ -77,7 +78,7 @@ function build(name, own, addon) {
       '-Wl,--no-insert-timestamp',
     ],
     ...['-Wl,--dynamicbase', '-Wl,--nxcompat', '-Wl,--high-entropy-va'],
-    ...['-o', file, ...compiled, '-lws2_32', '-lntdll'],
+    ...['-o', file, ...compiled, '-lws2_32', '-liphlpapi', '-lntdll'],
   ]);
   checkImports(file);
   console.log(`built ${file.slice(root.length)}`);

@@ -1,6 +1,7 @@
 // A vitest runner for systems that lack what a test needs: where the testkit has no such descriptor or
-// call (LackingHere), the test is skipped with that as its reason, and not failed. So the suite needs
-// no list of what which system has not.
+// call (LackingHere), or Pollux itself refuses what the system has not got (`lacks` of @pollux/net), the
+// test is skipped with that as its reason, and not failed. So the suite needs no list of what which
+// system has not.
 import { TestRunner } from 'vitest';
 
 export default class LackingRunner extends TestRunner {
@@ -8,8 +9,14 @@ export default class LackingRunner extends TestRunner {
     try {
       await TestRunner.getTestFn(test)();
     } catch (error) {
-      if (error?.lackingHere !== undefined) test.context.skip(error.lackingHere);
+      const reason = error?.lackingHere ?? refusal(error);
+      if (reason !== undefined) test.context.skip(reason);
       throw error;
     }
   }
+}
+
+function refusal(error) {
+  const typed = error?.code === 'ERR_POLLUX_UNSUPPORTED';
+  return typed && error.message.startsWith('This system has no ') ? error.message : undefined;
 }

@@ -6,8 +6,6 @@ export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts'],
     exclude: [
-      // Not yet on Winsock.
-      'packages/net/**',
       // What they choose from, deny and install is Linux's: epoll, seccomp, npm with tarballs of it.
       'packages/core/test/{selection,selection-refusals,installation,doctor,fallback-warning}.test.ts',
       // The helpers themselves, one by one: pipes, ptys, /proc.

@@ -82,6 +82,46 @@ int AcceptConnection(int listener, sockaddr* address, socklen_t* length) {
   return result;
 }
 
+// Linux passes on what is pending on the new socket, and the man page says to treat it like EAGAIN;
+// here the next connection is tried at once.
+bool IsLostConnection(int result) {
+  switch (-result) {
+    case ECONNABORTED:
+    case EPERM:  // a firewall's rule
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void CloseDescriptor(int fd) { close(fd); }
+
+int64_t ReceiveBytes(int fd, uint8_t* data, size_t room) {
+  ssize_t length;
+  do {
+    length = recv(fd, data, room, kNoWait);
+  } while (length < 0 && errno == EINTR);
+  return length < 0 ? -errno : length;
+}
+
+int64_t SendVectors(int fd, Vector* vectors, int count) {
+  msghdr header{};
+  header.msg_iov = vectors;
+  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
+  ssize_t written;
+  do {
+    written = sendmsg(fd, &header, kNoSignal | kNoWait);
+  } while (written < 0 && errno == EINTR);
+  return written < 0 ? -errno : written;
+}
+
 int ReceiveBatch(int fd, Message* messages, unsigned int count) {
 #ifdef MSG_WAITFORONE
   int result;

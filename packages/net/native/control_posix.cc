@@ -1,5 +1,5 @@
-// See control_posix.h.
-#include "control_posix.h"
+// See control.h.
+#include "control.h"
 
 #include <string.h>
 

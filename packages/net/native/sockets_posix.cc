@@ -12,7 +12,7 @@
 #endif
 
 #include "compat_posix.h"
-#include "control_posix.h"
+#include "control.h"
 #include "net.h"
 
 namespace pollux::net {

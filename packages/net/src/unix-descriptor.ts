@@ -1,18 +1,25 @@
 // The descriptor that a Unix socket begins with: made, one of a pair, or somebody else's duplicated.
 import { invalidValue, systemError } from '@pollux/core';
-import { EINVAL, EMFILE, native, STREAM, UNIX } from './native.js';
+import { EAFNOSUPPORT, EINVAL, EMFILE, EOPNOTSUPP, native, STREAM, UNIX } from './native.js';
 import { checkDescriptor, type Descriptor } from './owned-fd.js';
+import { lacks } from './validate.js';
 
 export function openUnix(type: number): number {
   const fd = native.open(UNIX, type);
+  if (fd === EAFNOSUPPORT) throw lacks(`Unix ${kindOf(type)} sockets`);
   if (fd < 0) throw systemError(fd, 'socket');
   return fd;
+}
+
+function kindOf(type: number): string {
+  return type === STREAM ? 'stream' : 'datagram';
 }
 
 /** socketpair(2). */
 export function pairUnix(type: number): [number, number] {
   const out = new Int32Array(2);
   const result = native.unixPair(type, out);
+  if (result === EOPNOTSUPP) throw lacks('pairs of Unix sockets');
   if (result < 0) throw systemError(result, 'socketpair');
   return [out[0] as number, out[1] as number];
 }
@@ -26,10 +33,10 @@ export function adoptUnix(
 ): number {
   const theirs = checkDescriptor(name, descriptor);
   const fd = native.adoptUnix(theirs, type, Number(listens));
+  if (fd === EOPNOTSUPP) throw lacks('Unix sockets that can be taken over');
   if (fd === EINVAL) {
-    const kind = type === STREAM ? 'stream' : 'datagram';
     const state = listens ? ' that listens' : type === STREAM ? ' that is connected' : '';
-    throw invalidValue(name, `a Unix ${kind} socket${state}`, theirs);
+    throw invalidValue(name, `a Unix ${kindOf(type)} socket${state}`, theirs);
   }
   if (fd < 0) throw systemError(fd, fd === EMFILE ? 'dup' : 'getsockopt', { fd: theirs });
   return fd;

@@ -100,10 +100,12 @@ export function requires(name: keyof Native): void {
   if (!has(name)) throw new LackingHere(name);
 }
 
-/** Throws LackingHere, if that is what a child process has died of. */
+/** Throws LackingHere, if that is what a child process has died of, or why it could not be started. */
 export function passOnLacking(stderr: string): void {
   const lacking =
     /lackingHere: '\w+ has no ([^']+)'/.exec(stderr)?.[1] ??
+    /PolluxError: This system has no ([^\n]+)/.exec(stderr)?.[1] ??
+    /spawn (\w+) ENOENT/.exec(stderr)?.[1] ??
     /ENOSYS.*(pidfd)_open/.exec(stderr)?.[1];
   if (lacking !== undefined) throw new LackingHere(lacking);
 }

@@ -2,11 +2,9 @@
 // sockets.
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-#include "compat_posix.h"
-#include "control_posix.h"
+#include "compat.h"
+#include "control.h"
 #include "net.h"
 
 namespace pollux::net {
@@ -37,13 +35,13 @@ int Fitting(size_t size, size_t each) {
 // What one system call receives into.
 struct Incoming {
   Message messages[kBatch];
-  iovec vectors[kBatch];
+  Vector vectors[kBatch];
   ControlRoom control[kBatch];
 };
 
 // Points message i at memory for one datagram, its address and what is told beside them.
 void Expect(Incoming* incoming, int i, uint8_t* data, size_t length, uint8_t* slot) {
-  incoming->vectors[i] = {data, length};
+  incoming->vectors[i] = MakeVector(data, length);
   Message& message = incoming->messages[i];
   message = {};
   message.msg_hdr.msg_iov = &incoming->vectors[i];
@@ -74,7 +72,7 @@ void Record(Words records, int at, const Found& found) {
 }
 
 // The length of a sender's address that the kernel wrote into a slot.
-void FinishSlot(uint8_t* slot, socklen_t length) {
+void FinishSlot(uint8_t* slot, uint32_t length) {
   // Slots are compared by words: the rest of the last one would be what was there before.
   if (length < kSlotRoom) memset(slot + length, 0, -length & 3);
   SetSlotLength(slot, length);
@@ -136,8 +134,8 @@ class Outgoing {
     if (may_join && size_ > 0 && Join(job)) return true;
     if (size_ == kBatch || vector_count_ == kVectors) return false;
     Message& message = messages_[size_];
-    iovec& vector = vectors_[vector_count_++];
-    vector = {job.data, job.length};
+    Vector& vector = vectors_[vector_count_++];
+    vector = MakeVector(job.data, job.length);
     message = {};
     message.msg_hdr.msg_iov = &vector;
     message.msg_hdr.msg_iovlen = 1;
@@ -161,13 +159,13 @@ class Outgoing {
         total_ + job.length > kMaxJoinedBytes) {
       return false;
     }
-    iovec& vector = vectors_[vector_count_ - 1];
+    Vector& vector = vectors_[vector_count_ - 1];
     if (static_cast<uint8_t*>(vector.iov_base) + vector.iov_len == job.data) {
       vector.iov_len += job.length;
     } else if (vector_count_ == kVectors) {
       return false;
     } else {
-      vectors_[vector_count_++] = {job.data, job.length};
+      vectors_[vector_count_++] = MakeVector(job.data, job.length);
       messages_[at].msg_hdr.msg_iovlen++;
     }
     if (counts_[at]++ == 1) {
@@ -190,7 +188,7 @@ class Outgoing {
   }
 
   Message messages_[kBatch];
-  iovec vectors_[kVectors];
+  Vector vectors_[kVectors];
   ControlRoom control_[kBatch];
   int counts_[kBatch];
   int size_ = 0;
@@ -254,7 +252,8 @@ int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int s
       }
       for (int i = 0; i < received; i++, written++) {
         msghdr& header = incoming.messages[i].msg_hdr;
-        FinishSlot(peers.data + static_cast<size_t>(written) * kSlotSize, header.msg_namelen);
+        FinishSlot(peers.data + static_cast<size_t>(written) * kSlotSize,
+                   static_cast<uint32_t>(header.msg_namelen));
         Found found{index,
                     static_cast<int64_t>(written) * slot_size,
                     static_cast<int>(incoming.messages[i].msg_len),

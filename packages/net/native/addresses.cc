@@ -1,15 +1,10 @@
 // Addresses: between text and the slots in which they travel (net.h).
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
+#include "compat.h"
+#include "interfaces.h"
 #include "net.h"
 #include "unix.h"
 
@@ -25,16 +20,6 @@ int Put(const Address& address, uint8_t* slot, int family) {
   memcpy(slot, &address, sizeof address);
   SetSlotLength(slot, sizeof address);
   return family;
-}
-
-// The number of a zone: an interface's name or index. 0 if there is no such interface.
-uint32_t ZoneIndex(const char* zone) {
-  const uint32_t index = if_nametoindex(zone);
-  if (index != 0) return index;
-  char* end = nullptr;
-  const unsigned long number = strtoul(zone, &end, 10);
-  const bool is_number = zone[0] >= '0' && zone[0] <= '9' && *end == '\0';
-  return is_number && number <= UINT32_MAX ? static_cast<uint32_t>(number) : 0;
 }
 
 }  // namespace
@@ -89,24 +74,22 @@ int FormatAddress(OwnedFds*, Bytes slots, int offset, Bytes text, Words out) {
   sockaddr_storage any{};
   memcpy(&any, slot, length);
 
-  // With a zone: "%" and an interface's name.
-  char formatted[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
+  // With a zone: "%" and what the interface is called there.
+  char formatted[INET6_ADDRSTRLEN + 1 + kZoneRoom];
   if (any.ss_family == AF_INET && length >= sizeof(sockaddr_in)) {
     sockaddr_in v4;
     memcpy(&v4, &any, sizeof v4);
-    if (inet_ntop(AF_INET, &v4.sin_addr, formatted, sizeof formatted) == nullptr) return -errno;
+    if (inet_ntop(AF_INET, &v4.sin_addr, formatted, sizeof formatted) == nullptr) return -ENOSPC;
     out.data[0] = kFamilyIpv4;
     out.data[1] = ntohs(v4.sin_port);
   } else if (any.ss_family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
     sockaddr_in6 v6;
     memcpy(&v6, &any, sizeof v6);
-    if (inet_ntop(AF_INET6, &v6.sin6_addr, formatted, sizeof formatted) == nullptr) return -errno;
+    if (inet_ntop(AF_INET6, &v6.sin6_addr, formatted, sizeof formatted) == nullptr) return -ENOSPC;
     if (v6.sin6_scope_id != 0) {
       char* end = formatted + strlen(formatted);
       *end++ = '%';
-      if (if_indextoname(v6.sin6_scope_id, end) == nullptr) {
-        snprintf(end, IF_NAMESIZE, "%u", v6.sin6_scope_id);
-      }
+      ZoneName(v6.sin6_scope_id, end);
     }
     out.data[0] = kFamilyIpv6;
     out.data[1] = ntohs(v6.sin6_port);

@@ -1,11 +1,8 @@
 // Streams: connections accepted, bytes read and written, for many descriptors in one call.
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#include "compat_posix.h"
+#include "compat.h"
 #include "net.h"
 
 namespace pollux::net {
@@ -15,26 +12,6 @@ constexpr int kVectors = 64;  // of one sendmsg; POSIX promises 16, Linux takes 
 constexpr int kSegmentWords = 4;
 constexpr int32_t kInArena = -1;
 constexpr size_t kLeastRoom = 4096;  // a slab with less is as good as full
-
-// Errors of accept(2) that are those of one connection, gone before it was taken. Linux passes on
-// what is pending on the new socket, and the man page says to treat it like EAGAIN; here the next
-// connection is tried at once.
-bool IsLostConnection(int result) {
-  switch (-result) {
-    case ECONNABORTED:
-    case EPERM:  // a firewall's rule
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ETIMEDOUT:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // Where segments lie.
 struct Sources {
@@ -67,22 +44,10 @@ Segment ReadSegment(Words segments, int at, const Sources& sources) {
   return segment;
 }
 
-// Writes the vectors in one call: how many bytes were taken, or a negative errno.
-int64_t Gather(int fd, iovec* vectors, int count) {
-  msghdr header{};
-  header.msg_iov = vectors;
-  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
-  ssize_t written;
-  do {
-    written = sendmsg(fd, &header, kNoSignal | kNoWait);
-  } while (written < 0 && errno == EINTR);
-  return written < 0 ? -errno : written;
-}
-
 // Writes segments[from..to), all of one descriptor.
 int WriteRun(int fd, Words segments, int from, int to, const Sources& sources) {
   int64_t total = 0;
-  iovec vectors[kVectors];
+  Vector vectors[kVectors];
   while (from < to) {
     int count = 0;
     int64_t asked = 0;
@@ -98,11 +63,11 @@ int WriteRun(int fd, Words segments, int from, int to, const Sources& sources) {
         to = from;
         break;
       }
-      vectors[count] = {segment.data, segment.length};
+      vectors[count] = MakeVector(segment.data, segment.length);
       asked += static_cast<int64_t>(segment.length);
     }
     if (count == 0) break;
-    const int64_t written = Gather(fd, vectors, count);
+    const int64_t written = SendVectors(fd, vectors, count);
     // An error after some bytes is kept by the socket, and met by the next write.
     if (written < 0) return total > 0 ? static_cast<int>(total) : static_cast<int>(written);
     total += written;
@@ -131,15 +96,16 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
       if (IsAgain(fd)) break;
       if (IsLostConnection(fd)) continue;
       if (fd >= 0 && !owned->Add(fd)) {
-        close(fd);
+        CloseDescriptor(fd);
         fd = -ENOMEM;
       }
       uint8_t* slot = peers.data + written * kSlotSize;
       memset(slot, 0, kSlotSize);
-      if (length > kSlotRoom) length = kSlotRoom;
       if (fd >= 0) {
-        memcpy(slot, &address, length);
-        SetSlotLength(slot, length);
+        const size_t told = static_cast<size_t>(length);
+        const size_t size = told < kSlotRoom ? told : kSlotRoom;
+        memcpy(slot, &address, size);
+        SetSlotLength(slot, static_cast<uint32_t>(size));
       }
       records.data[2 * written] = index;
       records.data[2 * written + 1] = fd;
@@ -166,10 +132,7 @@ int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words resu
     if (!owned->Has(fd)) {
       length = -EBADF;
     } else if (room > 0) {
-      do {
-        length = recv(fd, slab.data + used, room, kNoWait);
-      } while (length < 0 && errno == EINTR);
-      if (length < 0) length = -errno;
+      length = ReceiveBytes(fd, slab.data + used, room);
     }
     results.data[2 * index] = static_cast<int32_t>(used);
     results.data[2 * index + 1] = static_cast<int32_t>(length);

@@ -1,0 +1,291 @@
+// Sockets, one at a time, on Winsock: made, set up, named, ended.
+#include <errno.h>
+#include <string.h>
+
+#include "compat_windows.h"
+#include "net.h"
+
+namespace pollux::net {
+namespace {
+
+// A copy of a slot's sockaddr, aligned as the system's headers want it.
+struct Address {
+  sockaddr_storage storage;
+  int length;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+int TakeSlot(Bytes slots, int offset, Address* out) {
+  const uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr) return -EINVAL;
+  out->storage = {};
+  out->length = static_cast<int>(SlotLength(slot));
+  if (out->length == 0) return -EINVAL;
+  memcpy(&out->storage, slot, static_cast<size_t>(out->length));
+  return 0;
+}
+
+int Result(int result) { return result == 0 ? 0 : LastWinsockError(); }
+
+int SetInt(int fd, int level, int name, int value) {
+  return Result(
+      setsockopt(SocketOf(fd), level, name, reinterpret_cast<const char*>(&value), sizeof value));
+}
+
+// Negative if it is refused: what is asked for so is never negative.
+int GetInt(int fd, int level, int name) {
+  int value = 0;
+  int size = sizeof value;
+  if (getsockopt(SocketOf(fd), level, name, reinterpret_cast<char*>(&value), &size) != 0) {
+    const int error = LastWinsockError();
+    return error == -ENOTSOCK ? NoSocket(SocketOf(fd)) : error;
+  }
+  return value;
+}
+
+int FamilyOf(int fd) {
+  WSAPROTOCOL_INFOW info;
+  int size = sizeof info;
+  if (getsockopt(SocketOf(fd), SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&info),
+                 &size) != 0) {
+    return LastWinsockError();
+  }
+  return info.iAddressFamily;
+}
+
+bool IsIp(int family) { return family == AF_INET || family == AF_INET6; }
+
+int Put(uint8_t* slot, const sockaddr_storage& address, int length) {
+  memset(slot, 0, kSlotSize);
+  if (static_cast<size_t>(length) > kSlotRoom) length = kSlotRoom;
+  memcpy(slot, &address, static_cast<size_t>(length));
+  SetSlotLength(slot, static_cast<uint32_t>(length));
+  return 0;
+}
+
+// The numbers of options that no header of mingw-w64 10 has (ws2ipdef.h of Windows 10).
+constexpr int kTcpKeepIdle = 3;
+constexpr int kTcpKeepCount = 16;
+constexpr int kTcpKeepInterval = 17;
+
+struct Option {
+  int level;
+  int name;
+};
+// Not on this system: refused with ENOPROTOOPT.
+constexpr Option kNone = {0, -1};
+
+// The numbers that src/native.ts gives them are their places here.
+constexpr Option kOptions[] = {
+    {SOL_SOCKET, SO_REUSEADDR},           // 0
+    kNone,                                // 1: SO_REUSEPORT
+    {IPPROTO_IPV6, IPV6_V6ONLY},          // 2
+    {SOL_SOCKET, SO_BROADCAST},           // 3
+    {IPPROTO_TCP, TCP_NODELAY},           // 4
+    {SOL_SOCKET, SO_RCVBUF},              // 5
+    {SOL_SOCKET, SO_SNDBUF},              // 6
+    {IPPROTO_IP, IP_TTL},                 // 7
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS},    // 8
+    {IPPROTO_IP, IP_TOS},                 // 9
+    {IPPROTO_IPV6, IPV6_TCLASS},          // 10
+    {IPPROTO_IP, IP_MULTICAST_TTL},       // 11
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS},  // 12
+    {IPPROTO_IP, IP_MULTICAST_LOOP},      // 13
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP},  // 14
+    {IPPROTO_IP, IP_PKTINFO},             // 15
+    {IPPROTO_IPV6, IPV6_PKTINFO},         // 16
+    kNone,                                // 17: UDP_SEGMENT
+    kNone,                                // 18: UDP_GRO
+    {SOL_SOCKET, SO_KEEPALIVE},           // 19
+    {IPPROTO_TCP, kTcpKeepIdle},          // 20
+    {IPPROTO_TCP, kTcpKeepInterval},      // 21
+    {IPPROTO_TCP, kTcpKeepCount},         // 22
+    kNone,                                // 23: TCP_USER_TIMEOUT
+    kNone,                                // 24: TCP_DEFER_ACCEPT
+    kNone,                                // 25: IP_BIND_ADDRESS_NO_PORT
+};
+constexpr int kReuseAddress = 0;
+
+const Option* FindOption(int option) {
+  const bool known =
+      option >= 0 && static_cast<size_t>(option) < sizeof kOptions / sizeof *kOptions;
+  return known ? &kOptions[option] : nullptr;
+}
+
+// A refusal comes back as an error of the next receive. To a socket with many peers that is noise,
+// and it would not even say whose; to a connected one it is what POSIX tells too.
+int TellOfRefusals(int fd, bool on) {
+  BOOL value = on;
+  DWORD size = 0;
+  return Result(WSAIoctl(SocketOf(fd), SIO_UDP_CONNRESET, &value, sizeof value, nullptr, 0, &size,
+                         nullptr, nullptr));
+}
+
+int Keep(OwnedFds* owned, int fd) {
+  if (fd < 0 || owned->Add(fd)) return fd;
+  CloseDescriptor(fd);
+  return -ENOMEM;
+}
+
+bool IsDatagram(int fd) { return GetInt(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM; }
+
+}  // namespace
+
+int Open(OwnedFds* owned, int family, int type) {
+  const int domain = family == kFamilyIpv4   ? AF_INET
+                     : family == kFamilyIpv6 ? AF_INET6
+                     : family == kFamilyUnix ? AF_UNIX
+                                             : -1;
+  if (domain < 0) return -EINVAL;
+  if (type != kStream && type != kDatagram) return -EINVAL;
+  if (domain == AF_UNIX && type == kDatagram) return -EAFNOSUPPORT;
+  const int fd = Keep(owned, OpenSocket(domain, type == kStream ? SOCK_STREAM : SOCK_DGRAM));
+  if (fd >= 0 && type == kDatagram) TellOfRefusals(fd, false);
+  return fd;
+}
+
+int Bind(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  Address address;
+  const int result = TakeSlot(slots, offset, &address);
+  if (result < 0) return result;
+  if (!owned->Has(fd)) return -EBADF;
+  return Result(bind(SocketOf(fd), address.get(), address.length));
+}
+
+int Listen(OwnedFds* owned, int fd, int backlog) {
+  if (!owned->Has(fd)) return -EBADF;
+  return Result(listen(SocketOf(fd), backlog));
+}
+
+int Connect(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  Address address;
+  const int result = TakeSlot(slots, offset, &address);
+  if (result < 0) return result;
+  if (!owned->Has(fd)) return -EBADF;
+  const int connected = Result(connect(SocketOf(fd), address.get(), address.length));
+  if (connected == 0 && IsDatagram(fd)) TellOfRefusals(fd, true);
+  return connected == -EAGAIN ? -EINPROGRESS : connected;
+}
+
+int TakeError(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+  const int error = GetInt(fd, SOL_SOCKET, SO_ERROR);
+  return error > 0 ? FromWinsock(error) : error;
+}
+
+int ShutdownWrite(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+  return Result(shutdown(SocketOf(fd), SD_SEND));
+}
+
+int Close(OwnedFds* owned, int fd) {
+  if (!owned->Remove(fd)) return -EBADF;
+  return Result(closesocket(SocketOf(fd)));
+}
+
+int LocalAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr) return -EINVAL;
+  if (!owned->Has(fd)) return -EBADF;
+  sockaddr_storage address{};
+  int length = sizeof address;
+  const int result =
+      Result(getsockname(SocketOf(fd), reinterpret_cast<sockaddr*>(&address), &length));
+  if (result == 0) return Put(slot, address, length);
+  // Not bound: elsewhere that is the address of nobody.
+  const int family = FamilyOf(fd);
+  if (result != -EINVAL || !IsIp(family)) return result;
+  address = {};
+  address.ss_family = static_cast<ADDRESS_FAMILY>(family);
+  return Put(slot, address, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+}
+
+int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
+  uint8_t* slot = SlotAt(slots, offset);
+  if (slot == nullptr) return -EINVAL;
+  if (!owned->Has(fd)) return -EBADF;
+  sockaddr_storage address{};
+  int length = sizeof address;
+  memset(slot, 0, kSlotSize);
+  const int result =
+      Result(getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&address), &length));
+  return result == 0 ? Put(slot, address, length) : result;
+}
+
+int SetOption(OwnedFds* owned, int fd, int option, int value) {
+  const Option* known = FindOption(option);
+  if (known == nullptr) return -EINVAL;
+  if (!owned->Has(fd)) return -EBADF;
+  if (known->name == kNone.name) return -ENOPROTOOPT;
+  // For streams it would mean another thing here: that two may listen on one port. What it means
+  // elsewhere, that a port may be bound whose last connections are not forgotten yet, is always so.
+  if (option == kReuseAddress && !IsDatagram(fd)) return 0;
+  return SetInt(fd, known->level, known->name, value);
+}
+
+int GetOption(OwnedFds* owned, int fd, int option) {
+  const Option* known = FindOption(option);
+  if (known == nullptr) return -EINVAL;
+  if (!owned->Has(fd)) return -EBADF;
+  if (known->name == kNone.name) return -ENOPROTOOPT;
+  return GetInt(fd, known->level, known->name);
+}
+
+int ResetOnClose(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+  const linger none = {1, 0};
+  return Result(setsockopt(SocketOf(fd), SOL_SOCKET, SO_LINGER,
+                           reinterpret_cast<const char*>(&none), sizeof none));
+}
+
+int AdoptListener(OwnedFds* owned, int fd) {
+  if (fd < 0) return -EBADF;
+  const int listens = GetInt(fd, SOL_SOCKET, SO_ACCEPTCONN);
+  if (listens < 0) return listens == -ENOPROTOOPT ? -EINVAL : listens;
+  if (listens == 0 || !IsIp(FamilyOf(fd))) return -EINVAL;
+  return Keep(owned, DuplicateSocket(fd));
+}
+
+int AdoptStream(OwnedFds* owned, int fd) {
+  if (fd < 0) return -EBADF;
+  const int type = GetInt(fd, SOL_SOCKET, SO_TYPE);
+  if (type < 0) return type;
+  if (type != SOCK_STREAM || !IsIp(FamilyOf(fd))) return -EINVAL;
+  sockaddr_storage peer{};
+  int length = sizeof peer;
+  const int result = Result(getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&peer), &length));
+  return result < 0 ? result : Keep(owned, DuplicateSocket(fd));
+}
+
+int AdoptUdp(OwnedFds* owned, int fd) {
+  if (fd < 0) return -EBADF;
+  const int type = GetInt(fd, SOL_SOCKET, SO_TYPE);
+  if (type < 0) return type;
+  if (type != SOCK_DGRAM || !IsIp(FamilyOf(fd))) return -EINVAL;
+  sockaddr_storage peer{};
+  int length = sizeof peer;
+  const bool connected =
+      getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&peer), &length) == 0;
+  const int copy = Keep(owned, DuplicateSocket(fd));
+  if (copy >= 0) TellOfRefusals(copy, connected);
+  return copy;
+}
+
+int Disconnect(OwnedFds* owned, int fd) {
+  if (!owned->Has(fd)) return -EBADF;
+  // To nobody (connect(), "the remote address and port are all zeroes").
+  sockaddr_storage nobody{};
+  const int family = FamilyOf(fd);
+  if (!IsIp(family)) return -EINVAL;
+  nobody.ss_family = static_cast<ADDRESS_FAMILY>(family);
+  const int length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  const int result =
+      Result(connect(SocketOf(fd), reinterpret_cast<const sockaddr*>(&nobody), length));
+  if (result == 0) TellOfRefusals(fd, false);
+  return result;
+}
+
+// There are no filters.
+int StopInput(OwnedFds* owned, int fd) { return owned->Has(fd) ? -ENOSYS : -EBADF; }
+
+}  // namespace pollux::net
