@@ -17,6 +17,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     server: { deps: { external: [/\/dist\//] } },
     runner: './scripts/windows/lacking-runner.mjs',
-    reporters: ['default', './scripts/summary-reporter.mjs'],
+    reporters: [
+      'default',
+      './scripts/windows/reasons-reporter.mjs',
+      './scripts/summary-reporter.mjs',
+    ],
   },
 });

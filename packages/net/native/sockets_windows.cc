@@ -4,6 +4,8 @@
 
 #include "compat_windows.h"
 #include "net.h"
+// After Winsock.
+#include <mstcpip.h>
 
 namespace pollux::net {
 namespace {
@@ -105,6 +107,7 @@ constexpr Option kOptions[] = {
     kNone,                                // 25: IP_BIND_ADDRESS_NO_PORT
 };
 constexpr int kReuseAddress = 0;
+constexpr int kKeepAliveIdle = 20;
 
 const Option* FindOption(int option) {
   const bool known =
@@ -125,6 +128,18 @@ int Keep(OwnedFds* owned, int fd) {
   if (fd < 0 || owned->Add(fd)) return fd;
   CloseDescriptor(fd);
   return -ENOMEM;
+}
+
+// What there was before Windows 10 1709: the time, and with it the interval (one second, as in
+// libuv); it switches probing on, which is undone.
+int SetKeepAliveIdle(int fd, int seconds) {
+  tcp_keepalive values{1, static_cast<ULONG>(seconds) * 1000, 1000};
+  DWORD size = 0;
+  const int was = GetInt(fd, SOL_SOCKET, SO_KEEPALIVE);
+  const int result = Result(WSAIoctl(SocketOf(fd), SIO_KEEPALIVE_VALS, &values, sizeof values,
+                                     nullptr, 0, &size, nullptr, nullptr));
+  if (result == 0 && was == 0) SetInt(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+  return result;
 }
 
 bool IsDatagram(int fd) { return GetInt(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM; }
@@ -220,7 +235,9 @@ int SetOption(OwnedFds* owned, int fd, int option, int value) {
   // For streams it would mean another thing here: that two may listen on one port. What it means
   // elsewhere, that a port may be bound whose last connections are not forgotten yet, is always so.
   if (option == kReuseAddress && !IsDatagram(fd)) return 0;
-  return SetInt(fd, known->level, known->name, value);
+  const int result = SetInt(fd, known->level, known->name, value);
+  if (result == -ENOPROTOOPT && option == kKeepAliveIdle) return SetKeepAliveIdle(fd, value);
+  return result;
 }
 
 int GetOption(OwnedFds* owned, int fd, int option) {

@@ -10,7 +10,7 @@ import { copyOf } from './datagram-outbox.js';
 import { DatagramQueue } from './datagram-queue.js';
 import type { Addressed } from './endpoint.js';
 import type { Exchange } from './exchange.js';
-import { native } from './native.js';
+import { native, SocketOption } from './native.js';
 import { Socket } from './socket.js';
 import { checkFunction } from './validate.js';
 
@@ -65,6 +65,8 @@ export abstract class DatagramSocket<P>
   #dropped = false;
   /** Callbacks since `finish`; undefined before. */
   #finishing: number | undefined;
+  /** Bytes that `finish` still takes, where the system cannot be told to drop what comes. */
+  #bytesToTake: number | undefined;
   #foundEmpty = false;
   #looksSoon = false;
   /** Received when nobody could be called: nothing more is read before it is handed out. */
@@ -306,6 +308,7 @@ export abstract class DatagramSocket<P>
   /** @internal */
   received(record: number, offset: number, length: number): void {
     if (this.closed) return;
+    if (this.#bytesToTake !== undefined) this.#bytesToTake -= Math.max(length, 1);
     // Paused by a listener before us in this batch; or it would overtake what is held.
     if (this.#paused || this.#held.length > 0) {
       this.keep(record, offset, length);
@@ -386,12 +389,16 @@ export abstract class DatagramSocket<P>
     // A full socket goes on when it has room, one that was paused since when it is resumed.
     if (!this.listens || this.queue.full || this.#paused) return;
     // Else a flood would keep it for ever.
-    if (this.#finishing === OPEN_ROUNDS) native.stopInput(this.fd);
+    if (this.#finishing === OPEN_ROUNDS && native.stopInput(this.fd) < 0) {
+      // More than that cannot have been waiting by now.
+      this.#bytesToTake = native.getOption(this.fd, SocketOption.receiveBufferSize);
+    }
     this.#finishing = (this.#finishing ?? 0) + 1;
     const { inbox } = this;
     inbox.add(this);
     const empty = inbox.deliver() === 0 && this.#held.length === 0;
-    if (empty && this.#foundEmpty) this.#close(false);
+    const enough = this.#bytesToTake !== undefined && this.#bytesToTake <= 0;
+    if (enough || (empty && this.#foundEmpty)) this.#close(false);
     else this.#finishSoon();
     this.#foundEmpty = empty;
   }
