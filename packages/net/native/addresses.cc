@@ -5,7 +5,7 @@
 
 #include "compat.h"
 #include "interfaces.h"
-#include "net.h"
+#include "slots.h"
 #include "unix.h"
 
 namespace pollux::net {
@@ -13,33 +13,7 @@ namespace {
 
 static_assert(sizeof(sockaddr_in6) <= kSlotRoom && sizeof(sockaddr_un) <= kSlotRoom);
 
-// A slot may lie at any address, so a sockaddr is copied in and out, never used in place.
-template <typename Address>
-int Put(const Address& address, uint8_t* slot, int family) {
-  memset(slot, 0, kSlotSize);
-  memcpy(slot, &address, sizeof address);
-  SetSlotLength(slot, sizeof address);
-  return family;
-}
-
 }  // namespace
-
-uint8_t* SlotAt(Bytes slots, int64_t offset) {
-  if (offset < 0 || slots.size < kSlotSize) return nullptr;
-  if (static_cast<uint64_t>(offset) > slots.size - kSlotSize) return nullptr;
-  return slots.data + offset;
-}
-
-uint32_t SlotLength(const uint8_t* slot) {
-  uint32_t length;
-  memcpy(&length, slot + kSlotLengthAt, sizeof length);
-  return length <= kSlotRoom ? length : 0;
-}
-
-void SetSlotLength(uint8_t* slot, uint32_t length) {
-  if (length > kSlotRoom) length = kSlotRoom;  // the kernel tells the length it would have needed
-  memcpy(slot + kSlotLengthAt, &length, sizeof length);
-}
 
 int EncodeAddress(OwnedFds*, Text text, int port, Bytes slots, int offset) {
   uint8_t* slot = SlotAt(slots, offset);
@@ -49,7 +23,8 @@ int EncodeAddress(OwnedFds*, Text text, int port, Bytes slots, int offset) {
   if (inet_pton(AF_INET, text.data, &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;
     v4.sin_port = htons(static_cast<uint16_t>(port));
-    return Put(v4, slot, kFamilyIpv4);
+    PutSlot(slot, &v4, sizeof v4);
+    return kFamilyIpv4;
   }
 
   sockaddr_in6 v6{};
@@ -62,7 +37,8 @@ int EncodeAddress(OwnedFds*, Text text, int port, Bytes slots, int offset) {
   if (inet_pton(AF_INET6, text.data, &v6.sin6_addr) != 1) return -EINVAL;
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(static_cast<uint16_t>(port));
-  return Put(v6, slot, kFamilyIpv6);
+  PutSlot(slot, &v6, sizeof v6);
+  return kFamilyIpv6;
 }
 
 int FormatAddress(OwnedFds*, Bytes slots, int offset, Bytes text, Words out) {
@@ -70,21 +46,19 @@ int FormatAddress(OwnedFds*, Bytes slots, int offset, Bytes text, Words out) {
   if (slot == nullptr || out.size < 2) return -EINVAL;
   out.data[0] = kFamilyNone;
   out.data[1] = 0;
-  const uint32_t length = SlotLength(slot);
-  sockaddr_storage any{};
-  memcpy(&any, slot, length);
+  const Address any = ReadSlot(slot);
 
   // With a zone: "%" and what the interface is called there.
   char formatted[INET6_ADDRSTRLEN + 1 + kZoneRoom];
-  if (any.ss_family == AF_INET && length >= sizeof(sockaddr_in)) {
+  if (any.family() == AF_INET && any.size() >= sizeof(sockaddr_in)) {
     sockaddr_in v4;
-    memcpy(&v4, &any, sizeof v4);
+    memcpy(&v4, &any.storage, sizeof v4);
     if (inet_ntop(AF_INET, &v4.sin_addr, formatted, sizeof formatted) == nullptr) return -ENOSPC;
     out.data[0] = kFamilyIpv4;
     out.data[1] = ntohs(v4.sin_port);
-  } else if (any.ss_family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
+  } else if (any.family() == AF_INET6 && any.size() >= sizeof(sockaddr_in6)) {
     sockaddr_in6 v6;
-    memcpy(&v6, &any, sizeof v6);
+    memcpy(&v6, &any.storage, sizeof v6);
     if (inet_ntop(AF_INET6, &v6.sin6_addr, formatted, sizeof formatted) == nullptr) return -ENOSPC;
     if (v6.sin6_scope_id != 0) {
       char* end = formatted + strlen(formatted);
@@ -117,10 +91,7 @@ int EncodePath(OwnedFds*, Bytes path, Bytes slots, int offset) {
   if (path.size + terminator > sizeof address.sun_path) return -ENAMETOOLONG;
   if (!abstract && named && memchr(path.data, '\0', path.size) != nullptr) return -EINVAL;
   if (named) memcpy(address.sun_path, path.data, path.size);
-  memset(slot, 0, kSlotSize);
-  memcpy(slot, &address, sizeof address);
-  SetSlotLength(slot,
-                static_cast<uint32_t>(offsetof(sockaddr_un, sun_path) + path.size + terminator));
+  PutSlot(slot, &address, offsetof(sockaddr_un, sun_path) + path.size + terminator);
   return kFamilyUnix;
 }
 

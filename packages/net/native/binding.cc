@@ -175,7 +175,6 @@ constexpr Export kExports[] = {
     {"sendFds", Verb<SendFds>::Call},
     {"readFds", Verb<ReadFds>::Call},
     {"receiveFds", Verb<ReceiveFds>::Call},
-    {"getOption", Verb<GetOption>::Call},
     {"adoptUdp", Verb<AdoptUdp>::Call},
     {"disconnect", Verb<Disconnect>::Call},
     {"interfaceIndex", Verb<InterfaceIndex>::Call},

@@ -8,16 +8,16 @@ namespace pollux::net {
 namespace {
 
 // A call that this system does not know, or that a seccomp filter forbids.
-bool IsMissing(int result) { return result == -ENOSYS || result == -EPERM; }
+bool IsMissing(int64_t result) { return result == -ENOSYS || result == -EPERM; }
 
+// A negative errno is passed on.
 int Prepare(int fd) {
-  if (fd < 0) return -errno;
-  const int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-      fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-    const int error = -errno;
+  if (fd < 0) return fd;
+  int result = SetNonblocking(fd);
+  if (result == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) result = -errno;
+  if (result < 0) {
     close(fd);
-    return error;
+    return result;
   }
 #ifdef SO_NOSIGPIPE
   const int on = 1;
@@ -26,23 +26,13 @@ int Prepare(int fd) {
   return fd;
 }
 
-int ReceiveOneByOne(int fd, Message* messages, unsigned int count) {
+// Where there is no call for many: call(header) for one after the other.
+template <typename Call>
+int OneByOne(Message* messages, unsigned int count, Call call) {
   unsigned int done = 0;
   while (done < count) {
-    const ssize_t length = recvmsg(fd, &messages[done].msg_hdr, kNoWait);
-    if (length < 0 && errno == EINTR) continue;
-    if (length < 0) return done > 0 ? static_cast<int>(done) : -errno;
-    messages[done++].msg_len = static_cast<unsigned int>(length);
-  }
-  return static_cast<int>(done);
-}
-
-int SendOneByOne(int fd, Message* messages, unsigned int count) {
-  unsigned int done = 0;
-  while (done < count) {
-    const ssize_t length = sendmsg(fd, &messages[done].msg_hdr, kNoSignal | kNoWait);
-    if (length < 0 && errno == EINTR) continue;
-    if (length < 0) return done > 0 ? static_cast<int>(done) : -errno;
+    const int64_t length = Uninterrupted([&] { return call(&messages[done].msg_hdr); });
+    if (length < 0) return static_cast<int>(done > 0 ? done : length);
     messages[done++].msg_len = static_cast<unsigned int>(length);
   }
   return static_cast<int>(done);
@@ -55,31 +45,48 @@ int OpenSocket(int domain, int type) {
   const int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return fd < 0 ? -errno : fd;
 #else
-  return Prepare(socket(domain, type, 0));
+  const int fd = socket(domain, type, 0);
+  return Prepare(fd < 0 ? -errno : fd);
 #endif
 }
 
-void StayNonblocking(int fd) {
+int OpenPair(int type, int fds[2]) {
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+  return socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : -errno;
+#else
+  if (socketpair(AF_UNIX, type, 0, fds) != 0) return -errno;
+  const int first = Prepare(fds[0]);
+  const int second = Prepare(fds[1]);
+  if (first >= 0 && second >= 0) return 0;
+  if (first >= 0) close(first);
+  if (second >= 0) close(second);
+  return first < 0 ? first : second;
+#endif
+}
+
+int SetNonblocking(int fd) {
   const int flags = fcntl(fd, F_GETFL);
-  if (flags >= 0 && (flags & O_NONBLOCK) == 0) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  if (flags < 0) return -errno;
+  if ((flags & O_NONBLOCK) != 0) return 0;
+  return fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : -errno;
 }
 
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length) {
   const socklen_t room = *length;
-  int result;
-  do {
-    *length = room;
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-    result = accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (result < 0) result = -errno;
-    // EPERM may also be a firewall's (accept(2)), which took the connection with it: then the
-    // plain call goes on with the next one.
-    if (!IsMissing(result)) continue;
+  const int64_t accepted = Uninterrupted([&] {
     *length = room;
+    return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
+  // EPERM may also be a firewall's (accept(2)), which took the connection with it: then the plain
+  // call goes on with the next one.
+  if (!IsMissing(accepted)) return static_cast<int>(accepted);
 #endif
-    result = Prepare(accept(listener, address, length));
-  } while (result == -EINTR);
-  return result;
+  const int64_t fd = Uninterrupted([&] {
+    *length = room;
+    return accept(listener, address, length);
+  });
+  return Prepare(static_cast<int>(fd));
 }
 
 // Linux passes on what is pending on the new socket, and the man page says to treat it like EAGAIN;
@@ -101,50 +108,39 @@ bool IsLostConnection(int result) {
   }
 }
 
+int DuplicateDescriptor(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return copy < 0 ? -errno : copy;
+}
+
 void CloseDescriptor(int fd) { close(fd); }
 
 int64_t ReceiveBytes(int fd, uint8_t* data, size_t room) {
-  ssize_t length;
-  do {
-    length = recv(fd, data, room, kNoWait);
-  } while (length < 0 && errno == EINTR);
-  return length < 0 ? -errno : length;
+  return Uninterrupted([&] { return recv(fd, data, room, kNoWait); });
 }
 
 int64_t SendVectors(int fd, Vector* vectors, int count) {
-  msghdr header{};
-  header.msg_iov = vectors;
-  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
-  ssize_t written;
-  do {
-    written = sendmsg(fd, &header, kNoSignal | kNoWait);
-  } while (written < 0 && errno == EINTR);
-  return written < 0 ? -errno : written;
+  const msghdr header = MessageOf(vectors, count);
+  return Uninterrupted([&] { return sendmsg(fd, &header, kNoSignal | kNoWait); });
 }
 
 int ReceiveBatch(int fd, Message* messages, unsigned int count) {
 #ifdef MSG_WAITFORONE
-  int result;
-  do {
-    result = recvmmsg(fd, messages, count, kNoWait, nullptr);
-    if (result < 0) result = -errno;
-  } while (result == -EINTR);
-  if (!IsMissing(result)) return result;
+  const int64_t result =
+      Uninterrupted([&] { return recvmmsg(fd, messages, count, kNoWait, nullptr); });
+  if (!IsMissing(result)) return static_cast<int>(result);
 #endif
-  return ReceiveOneByOne(fd, messages, count);
+  return OneByOne(messages, count, [fd](msghdr* header) { return recvmsg(fd, header, kNoWait); });
 }
 
 int SendBatch(int fd, Message* messages, unsigned int count) {
+  constexpr int flags = kNoSignal | kNoWait;
 #ifdef MSG_WAITFORONE
-  int result;
-  do {
-    result = sendmmsg(fd, messages, count, kNoSignal | kNoWait);
-    if (result < 0) result = -errno;
-  } while (result == -EINTR);
+  const int64_t result = Uninterrupted([&] { return sendmmsg(fd, messages, count, flags); });
   // A firewall's EPERM for this datagram comes again from sendmsg.
-  if (!IsMissing(result)) return result;
+  if (!IsMissing(result)) return static_cast<int>(result);
 #endif
-  return SendOneByOne(fd, messages, count);
+  return OneByOne(messages, count, [fd](msghdr* header) { return sendmsg(fd, header, flags); });
 }
 
 }  // namespace pollux::net

@@ -49,20 +49,49 @@ constexpr int kNoWait = MSG_DONTWAIT;
 constexpr int kNoWait = 0;
 #endif
 
+// Whether a message may be several datagrams.
+#ifdef UDP_SEGMENT
+constexpr bool kHasSegments = true;
+#else
+constexpr bool kHasSegments = false;
+#endif
+
 using Vector = iovec;
 
 inline Vector MakeVector(uint8_t* data, size_t length) { return {data, length}; }
 
 inline bool IsAgain(int64_t result) { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
-// Nonblocking and close-on-exec.
+// A message whose bytes are, or come to be, in these pieces of memory.
+inline msghdr MessageOf(iovec* vectors, int count = 1) {
+  msghdr header{};
+  header.msg_iov = vectors;
+  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);
+  return header;
+}
+
+// Calls until no signal interrupts: what it returned, or a negative errno.
+template <typename Call>
+int64_t Uninterrupted(Call call) {
+  for (;;) {
+    const int64_t result = call();
+    if (result >= 0) return result;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+// Nonblocking and close-on-exec; a pair is of Unix sockets.
 int OpenSocket(int domain, int type);
-// O_NONBLOCK again, if it was taken back: accept(2) has no flag like MSG_DONTWAIT.
-void StayNonblocking(int fd);
+int OpenPair(int type, int fds[2]);
+int SetNonblocking(int fd);
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length);
 // Whether a failure of that is one connection's, gone before it was taken: the next may be tried.
 bool IsLostConnection(int result);
+// Another descriptor of somebody's open file, close-on-exec.
+int DuplicateDescriptor(int fd);
 void CloseDescriptor(int fd);
+// For what is found at a socket of datagrams that was taken over.
+inline void PrepareDatagrams(int) {}
 
 // How many bytes were received, or sent; 0 received is the end.
 int64_t ReceiveBytes(int fd, uint8_t* data, size_t room);

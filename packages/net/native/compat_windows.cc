@@ -38,7 +38,7 @@ Function Extension(int fd, GUID id) {
   return function;
 }
 
-WSAMSG MessageOf(msghdr* header) {
+WSAMSG WinsockOf(msghdr* header) {
   WSAMSG message{};
   message.name = static_cast<sockaddr*>(header->msg_name);
   message.namelen = header->msg_namelen;
@@ -59,7 +59,7 @@ int64_t ReceiveMessage(int fd, LPFN_WSARECVMSG receive, msghdr* header) {
   DWORD flags = 0;
   int result;
   if (receive != nullptr) {
-    WSAMSG message = MessageOf(header);
+    WSAMSG message = WinsockOf(header);
     result = receive(SocketOf(fd), &message, &length, nullptr, nullptr);
     flags = message.dwFlags;
     header->msg_namelen = message.namelen;
@@ -84,7 +84,7 @@ int64_t SendMessageOf(int fd, msghdr* header) {
   DWORD length = 0;
   int result;
   if (header->msg_controllen > 0) {
-    WSAMSG message = MessageOf(header);
+    WSAMSG message = WinsockOf(header);
     result = WSASendMsg(SocketOf(fd), &message, 0, &length, nullptr, nullptr);
   } else {
     result = WSASendTo(SocketOf(fd), BuffersOf(header->msg_iov), header->msg_iovlen, &length, 0,
@@ -100,19 +100,19 @@ int OpenSocket(int domain, int type) {
   return Prepare(WSASocketW(domain, type, 0, nullptr, 0, kFlags));
 }
 
+int SetNonblocking(int fd) {
+  u_long on = 1;
+  return ioctlsocket(SocketOf(fd), FIONBIO, &on) == 0 ? 0 : LastWinsockError();
+}
+
 // Not DuplicateHandle: Winsock keeps a list of what is its.
-int DuplicateSocket(int fd) {
+int DuplicateDescriptor(int fd) {
   WSAPROTOCOL_INFOW info;
   if (WSADuplicateSocketW(SocketOf(fd), GetCurrentProcessId(), &info) != 0) {
     return LastWinsockError();
   }
   return Prepare(
       WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, kFlags));
-}
-
-void StayNonblocking(int fd) {
-  u_long on = 1;
-  ioctlsocket(SocketOf(fd), FIONBIO, &on);
 }
 
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length) {
@@ -134,6 +134,15 @@ bool IsLostConnection(int result) {
 }
 
 void CloseDescriptor(int fd) { closesocket(SocketOf(fd)); }
+
+void PrepareDatagrams(int fd) {
+  sockaddr_storage peer{};
+  int length = sizeof peer;
+  BOOL told = getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&peer), &length) == 0;
+  DWORD size = 0;
+  WSAIoctl(SocketOf(fd), SIO_UDP_CONNRESET, &told, sizeof told, nullptr, 0, &size, nullptr,
+           nullptr);
+}
 
 int64_t ReceiveBytes(int fd, uint8_t* data, size_t room) {
   const int asked = room > INT32_MAX ? INT32_MAX : static_cast<int>(room);

@@ -45,18 +45,34 @@ struct Message {
   unsigned int msg_len;
 };
 
+// Windows cuts and joins datagrams too (UDP_SEND_MSG_SIZE), but not in Wine, so that is not asked
+// of it.
+constexpr bool kHasSegments = false;
+
+// A message whose bytes are, or come to be, in these pieces of memory.
+inline msghdr MessageOf(Vector* vectors, DWORD count = 1) {
+  msghdr header{};
+  header.msg_iov = vectors;
+  header.msg_iovlen = count;
+  return header;
+}
+
 inline SOCKET SocketOf(int fd) { return static_cast<SOCKET>(static_cast<unsigned int>(fd)); }
 inline bool IsAgain(int64_t result) { return result == -EAGAIN; }
 
 // Nonblocking and not inherited.
 int OpenSocket(int domain, int type);
-// Another socket of ours for what somebody else has opened.
-int DuplicateSocket(int fd);
-void StayNonblocking(int fd);
+int SetNonblocking(int fd);
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length);
 // Whether a failure of that is one connection's, gone before it was taken: the next may be tried.
 bool IsLostConnection(int result);
+// Another socket for what somebody has opened, not inherited.
+int DuplicateDescriptor(int fd);
 void CloseDescriptor(int fd);
+// A refusal comes back as an error of the next receive. To a socket with many peers that is noise,
+// and it would not even say whose, so it is switched off; to a connected one it is what POSIX tells
+// too. To be called when the one becomes the other.
+void PrepareDatagrams(int fd);
 
 // How many bytes were received, or sent; 0 received is the end.
 int64_t ReceiveBytes(int fd, uint8_t* data, size_t room);

@@ -27,7 +27,7 @@ Control ReadControl(msghdr* header, uint8_t* local);
 // Has a message sent from the address in a slot, and by the interface of its zone if it has one.
 void SetSource(msghdr* header, ControlRoom* room, const uint8_t* local);
 
-// Has a message cut into datagrams of that size; false where that is unknown.
-bool SetSegment(msghdr* header, ControlRoom* room, uint16_t size);
+// Has a message cut into datagrams of that size, where there is such a thing.
+void SetSegment(msghdr* header, ControlRoom* room, uint16_t size);
 
 }  // namespace pollux::net

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "net.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {
@@ -14,13 +14,6 @@ T Take(const cmsghdr* message) {
   const size_t room = message->cmsg_len > CMSG_LEN(0) ? message->cmsg_len - CMSG_LEN(0) : 0;
   memcpy(&value, CMSG_DATA(message), room < sizeof value ? room : sizeof value);
   return value;
-}
-
-template <typename Address>
-void PutSlot(const Address& address, uint8_t* slot) {
-  memset(slot, 0, kSlotSize);
-  memcpy(slot, &address, sizeof address);
-  SetSlotLength(slot, sizeof address);
 }
 
 // Appends a control message; false if there is no room.
@@ -52,7 +45,7 @@ Control ReadControl(msghdr* header, uint8_t* local) {
       sockaddr_in address{};
       address.sin_family = AF_INET;
       address.sin_addr = info.ipi_addr;
-      PutSlot(address, local);
+      PutSlot(local, &address, sizeof address);
       control.interface_index = static_cast<int>(info.ipi_ifindex);
       control.has_local = true;
     }
@@ -65,7 +58,7 @@ Control ReadControl(msghdr* header, uint8_t* local) {
       address.sin6_addr = info.ipi6_addr;
       // Only such an address means nothing without its interface.
       if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) address.sin6_scope_id = info.ipi6_ifindex;
-      PutSlot(address, local);
+      PutSlot(local, &address, sizeof address);
       control.interface_index = static_cast<int>(info.ipi6_ifindex);
       control.has_local = true;
     }
@@ -81,21 +74,20 @@ Control ReadControl(msghdr* header, uint8_t* local) {
 }
 
 void SetSource(msghdr* header, ControlRoom* room, const uint8_t* local) {
-  sockaddr_storage any{};
-  memcpy(&any, local, SlotLength(local));
+  const Address any = ReadSlot(local);
 #ifdef IP_PKTINFO
-  if (any.ss_family == AF_INET) {
+  if (any.family() == AF_INET) {
     sockaddr_in address;
-    memcpy(&address, &any, sizeof address);
+    memcpy(&address, &any.storage, sizeof address);
     in_pktinfo info{};
     info.ipi_spec_dst = address.sin_addr;
     Append(header, room, IPPROTO_IP, IP_PKTINFO, info);
   }
 #endif
 #ifdef IPV6_PKTINFO
-  if (any.ss_family == AF_INET6) {
+  if (any.family() == AF_INET6) {
     sockaddr_in6 address;
-    memcpy(&address, &any, sizeof address);
+    memcpy(&address, &any.storage, sizeof address);
     in6_pktinfo info{};
     info.ipi6_addr = address.sin6_addr;
     info.ipi6_ifindex = address.sin6_scope_id;
@@ -104,14 +96,13 @@ void SetSource(msghdr* header, ControlRoom* room, const uint8_t* local) {
 #endif
 }
 
-bool SetSegment(msghdr* header, ControlRoom* room, uint16_t size) {
+void SetSegment(msghdr* header, ControlRoom* room, uint16_t size) {
 #ifdef UDP_SEGMENT
-  return Append(header, room, IPPROTO_UDP, UDP_SEGMENT, size);
+  Append(header, room, IPPROTO_UDP, UDP_SEGMENT, size);
 #else
   (void)header;
   (void)room;
   (void)size;
-  return false;
 #endif
 }
 

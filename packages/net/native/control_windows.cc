@@ -1,10 +1,9 @@
-// See control.h. Windows cuts and joins datagrams too (UDP_SEND_MSG_SIZE), but not in Wine, so that
-// is not asked of it.
+// See control.h.
 #include "control.h"
 
 #include <string.h>
 
-#include "net.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {
@@ -24,13 +23,6 @@ T Take(const WSACMSGHDR* part) {
   const size_t room = part->cmsg_len > header ? part->cmsg_len - header : 0;
   memcpy(&value, WSA_CMSG_DATA(part), room < sizeof value ? room : sizeof value);
   return value;
-}
-
-template <typename Address>
-void PutSlot(const Address& address, uint8_t* slot) {
-  memset(slot, 0, kSlotSize);
-  memcpy(slot, &address, sizeof address);
-  SetSlotLength(slot, sizeof address);
 }
 
 // As the only part.
@@ -59,7 +51,7 @@ Control ReadControl(msghdr* header, uint8_t* local) {
       sockaddr_in address{};
       address.sin_family = AF_INET;
       address.sin_addr = info.ipi_addr;
-      PutSlot(address, local);
+      PutSlot(local, &address, sizeof address);
       control.interface_index = static_cast<int>(info.ipi_ifindex);
       control.has_local = true;
     }
@@ -70,7 +62,7 @@ Control ReadControl(msghdr* header, uint8_t* local) {
       address.sin6_addr = info.ipi6_addr;
       // Only such an address means nothing without its interface.
       if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) address.sin6_scope_id = info.ipi6_ifindex;
-      PutSlot(address, local);
+      PutSlot(local, &address, sizeof address);
       control.interface_index = static_cast<int>(info.ipi6_ifindex);
       control.has_local = true;
     }
@@ -79,17 +71,16 @@ Control ReadControl(msghdr* header, uint8_t* local) {
 }
 
 void SetSource(msghdr* header, ControlRoom* room, const uint8_t* local) {
-  sockaddr_storage any{};
-  memcpy(&any, local, SlotLength(local));
-  if (any.ss_family == AF_INET) {
+  const Address any = ReadSlot(local);
+  if (any.family() == AF_INET) {
     sockaddr_in address;
-    memcpy(&address, &any, sizeof address);
+    memcpy(&address, &any.storage, sizeof address);
     IN_PKTINFO info{};
     info.ipi_addr = address.sin_addr;
     Put(header, room, IPPROTO_IP, IP_PKTINFO, info);
-  } else if (any.ss_family == AF_INET6) {
+  } else if (any.family() == AF_INET6) {
     sockaddr_in6 address;
-    memcpy(&address, &any, sizeof address);
+    memcpy(&address, &any.storage, sizeof address);
     IN6_PKTINFO info{};
     info.ipi6_addr = address.sin6_addr;
     info.ipi6_ifindex = address.sin6_scope_id;
@@ -97,6 +88,6 @@ void SetSource(msghdr* header, ControlRoom* room, const uint8_t* local) {
   }
 }
 
-bool SetSegment(msghdr*, ControlRoom*, uint16_t) { return false; }
+void SetSegment(msghdr*, ControlRoom*, uint16_t) {}
 
 }  // namespace pollux::net

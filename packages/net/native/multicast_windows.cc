@@ -3,36 +3,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adopt.h"
 #include "compat_windows.h"
 #include "interfaces.h"
-#include "net.h"
+#include "slots.h"
 // After Winsock.
 #include <iphlpapi.h>
 
 namespace pollux::net {
 namespace {
 
-bool TakeSlot(Bytes slots, int offset, SOCKADDR_STORAGE* out) {
-  const uint8_t* slot = SlotAt(slots, offset);
-  if (slot == nullptr || SlotLength(slot) == 0) return false;
-  *out = {};
-  memcpy(out, slot, SlotLength(slot));
-  return out->ss_family == AF_INET || out->ss_family == AF_INET6;
+bool TakeIp(Bytes slots, int offset, Address* out) {
+  if (TakeSlot(slots, offset, out) < 0) return false;
+  return out->family() == AF_INET || out->family() == AF_INET6;
 }
 
-bool SameAddress(const sockaddr* one, const SOCKADDR_STORAGE& other) {
-  if (one == nullptr || one->sa_family != other.ss_family) return false;
+bool SameAddress(const sockaddr* one, const Address& other) {
+  if (one == nullptr || one->sa_family != other.family()) return false;
   if (one->sa_family == AF_INET) {
     sockaddr_in a;
     sockaddr_in b;
     memcpy(&a, one, sizeof a);
-    memcpy(&b, &other, sizeof b);
+    memcpy(&b, &other.storage, sizeof b);
     return a.sin_addr.s_addr == b.sin_addr.s_addr;
   }
   sockaddr_in6 a;
   sockaddr_in6 b;
   memcpy(&a, one, sizeof a);
-  memcpy(&b, &other, sizeof b);
+  memcpy(&b, &other.storage, sizeof b);
   return memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0 &&
          (b.sin6_scope_id == 0 || a.sin6_scope_id == b.sin6_scope_id);
 }
@@ -69,9 +67,9 @@ int InterfaceIndex(OwnedFds* owned, Text text) {
   wchar_t name[sizeof text.data];
   if (MultiByteToWideChar(CP_UTF8, 0, text.data, -1, name, sizeof text.data) == 0) name[0] = 0;
   uint8_t slot[kSlotSize];
-  SOCKADDR_STORAGE wanted{};
+  Address wanted;
   const bool is_address = EncodeAddress(owned, text, 0, {slot, sizeof slot}, 0) >= 0 &&
-                          TakeSlot({slot, sizeof slot}, 0, &wanted);
+                          TakeIp({slot, sizeof slot}, 0, &wanted);
   IP_ADAPTER_ADDRESSES* all = Adapters();
   if (all == nullptr) return -ENODEV;
   for (const auto* each = all; each != nullptr && index == 0; each = each->Next) {
@@ -88,33 +86,34 @@ int InterfaceIndex(OwnedFds* owned, Text text) {
 
 int Membership(OwnedFds* owned, int fd, int joins, int interface_index, Bytes slots, int group,
                int source) {
-  GROUP_SOURCE_REQ request{};  // begins as a GROUP_REQ does
-  if (interface_index < 0 || !TakeSlot(slots, group, &request.gsr_group)) return -EINVAL;
-  if (source != -1 && !TakeSlot(slots, source, &request.gsr_source)) return -EINVAL;
+  Address group_address;
+  Address source_address;
+  if (interface_index < 0 || !TakeIp(slots, group, &group_address)) return -EINVAL;
+  if (source != -1 && !TakeIp(slots, source, &source_address)) return -EINVAL;
   if (!owned->Has(fd)) return -EBADF;
-  request.gsr_interface = static_cast<ULONG>(interface_index);
-  const int level = request.gsr_group.ss_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
-  if (source != -1) {
-    return Set(fd, level, joins != 0 ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, request);
+  const int level = group_address.family() == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+  if (source == -1) {
+    GROUP_REQ request{};
+    request.gr_interface = static_cast<ULONG>(interface_index);
+    request.gr_group = group_address.storage;
+    return Set(fd, level, joins != 0 ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, request);
   }
-  GROUP_REQ any_source{};
-  any_source.gr_interface = request.gsr_interface;
-  any_source.gr_group = request.gsr_group;
-  return Set(fd, level, joins != 0 ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, any_source);
+  GROUP_SOURCE_REQ request{};
+  request.gsr_interface = static_cast<ULONG>(interface_index);
+  request.gsr_group = group_address.storage;
+  request.gsr_source = source_address.storage;
+  return Set(fd, level, joins != 0 ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, request);
 }
 
 int MulticastInterface(OwnedFds* owned, int fd, int interface_index) {
   if (interface_index < 0) return -EINVAL;
   if (!owned->Has(fd)) return -EBADF;
-  WSAPROTOCOL_INFOW info;
-  int size = sizeof info;
-  if (getsockopt(SocketOf(fd), SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&info),
-                 &size) != 0) {
-    return LastWinsockError();
-  }
+  SocketKind kind;
+  const int result = KindOf(fd, &kind);
+  if (result < 0) return result;
   // For IPv4 an index is written as an address of the network 0.
   const int v4 = Set(fd, IPPROTO_IP, IP_MULTICAST_IF, htonl(static_cast<u_long>(interface_index)));
-  if (info.iAddressFamily != AF_INET6) return v4;
+  if (kind.family != AF_INET6) return v4;
   return Set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, interface_index);
 }
 

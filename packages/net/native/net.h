@@ -30,6 +30,10 @@ struct Bytes {  // a Uint8Array
 struct Words {  // an Int32Array
   int32_t* data;
   size_t size;
+  // Whether so many things, of `each` words, lie in it.
+  bool Holds(int count, size_t each = 1) const {
+    return count >= 0 && static_cast<size_t>(count) <= size / each;
+  }
 };
 
 struct Text {  // a string; longer ones are -EINVAL
@@ -44,7 +48,8 @@ struct Chunks {
 };
 
 // Addresses. One travels as a slot: the system's own sockaddr, and its length as a uint32 in the
-// last four bytes, 0 for none. A slot fits any family, a Unix path too, so one form serves all.
+// last four bytes, 0 for none. A slot fits any family, a Unix path too, so one form serves all
+// (slots.h).
 constexpr size_t kSlotSize = 128;
 constexpr size_t kSlotRoom = 112;  // for the sockaddr: sockaddr_un takes 110 bytes
 constexpr size_t kSlotLengthAt = kSlotSize - 4;
@@ -53,12 +58,6 @@ constexpr int kFamilyNone = 0;
 constexpr int kFamilyUnix = 1;
 constexpr int kFamilyIpv4 = 4;
 constexpr int kFamilyIpv6 = 6;
-
-// The slot at a byte offset, or null if it is not within the array.
-uint8_t* SlotAt(Bytes slots, int64_t offset);
-// The length of a slot's sockaddr, 0 if that is no sensible one.
-uint32_t SlotLength(const uint8_t* slot);
-void SetSlotLength(uint8_t* slot, uint32_t length);
 
 // Writes an IPv4 or IPv6 address, an IPv6 zone ("fe80::1%eth0") included, and returns its family.
 int EncodeAddress(OwnedFds* owned, Text text, int port, Bytes slots, int offset);
@@ -134,18 +133,18 @@ constexpr int kHasLocal = 2;
 int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int slot_size,
             Words records, Bytes peers, Bytes locals);
 
-// Sends jobs[0..count) and returns count.
+// Sends jobs[first..count) and returns count, or the place behind a train that is refused.
 //
-// Job i: {fd, offset in the slab, length, slot number in peers or -1 for a connected socket, flags,
-// slot number in peers of the address to send from or -1}; results[i] is the length, or a negative
-// errno. Jobs of one socket that stand side by side go in one system call. After -EAGAIN every
-// later job of that socket is -EAGAIN too: order is kept.
+// Job i: {fd, offset in the slab, length, slot number in peers or -1 for a connected socket,
+// segment, slot number in peers of the address to send from or -1}; results[i] is the length, or a
+// negative errno. Jobs of one socket that stand side by side go in one system call. After -EAGAIN
+// every later job of that socket is -EAGAIN too: order is kept.
 //
-// Flag kJoins: with its neighbours to the same slot, equal in length (the last may be shorter), it
-// may be handed to the kernel as one (UDP_SEGMENT). Where that is refused they are sent one by one,
-// and the flags of the first are replaced by the negative errno.
-constexpr int kJoins = 1;
-int Send(OwnedFds* owned, Words jobs, int count, Bytes slab, Bytes peers, Words results);
+// With a segment, not 0, it is a train: datagrams of that size side by side, the last may be
+// shorter, which the kernel takes as one (UDP_SEGMENT), or not at all. Where it does not, for
+// another reason than -EAGAIN, those behind it are left to the next call: what becomes of it is the
+// caller's to say.
+int Send(OwnedFds* owned, Words jobs, int first, int count, Bytes slab, Bytes peers, Words results);
 
 // Streams.
 

@@ -1,6 +1,5 @@
 // Sockets, one at a time: made, set up, named, ended.
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -11,29 +10,13 @@
 #include <linux/filter.h>
 #endif
 
+#include "adopt.h"
 #include "compat_posix.h"
 #include "control.h"
-#include "net.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {
-
-// A copy of a slot's sockaddr, aligned as the system's headers want it.
-struct Address {
-  sockaddr_storage storage;
-  socklen_t length;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-int TakeSlot(Bytes slots, int offset, Address* out) {
-  const uint8_t* slot = SlotAt(slots, offset);
-  if (slot == nullptr) return -EINVAL;
-  out->storage = {};
-  out->length = SlotLength(slot);
-  if (out->length == 0) return -EINVAL;
-  memcpy(&out->storage, slot, out->length);
-  return 0;
-}
 
 using NameCall = int (*)(int, sockaddr*, socklen_t*);
 
@@ -41,14 +24,11 @@ int NameInto(const OwnedFds& owned, NameCall call, int fd, Bytes slots, int offs
   uint8_t* slot = SlotAt(slots, offset);
   if (slot == nullptr) return -EINVAL;
   if (!owned.Has(fd)) return -EBADF;
-  memset(slot, 0, kSlotSize);
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
-  if (call(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return -errno;
-  if (length > kSlotRoom) length = kSlotRoom;
-  memcpy(slot, &storage, length);
-  SetSlotLength(slot, length);
-  return 0;
+  const int result = call(fd, reinterpret_cast<sockaddr*>(&storage), &length) == 0 ? 0 : -errno;
+  PutSlot(slot, &storage, result == 0 ? length : 0);
+  return result;
 }
 
 // An option that not every system has: kNone is refused with ENOPROTOOPT.
@@ -146,23 +126,6 @@ const Option* FindOption(int option) {
   return known ? &kOptions[option] : nullptr;
 }
 
-// A descriptor of our own for a socket that is somebody else's; nonblocking, and so is theirs.
-int Duplicate(OwnedFds* owned, int fd) {
-  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return -errno;
-  const int flags = fcntl(copy, F_GETFL);
-  if (flags < 0 || fcntl(copy, F_SETFL, flags | O_NONBLOCK) != 0) {
-    const int error = -errno;
-    close(copy);
-    return error;
-  }
-  if (owned->Add(copy)) return copy;
-  close(copy);
-  return -ENOMEM;
-}
-
-bool IsIp(int family) { return family == AF_INET || family == AF_INET6; }
-
 }  // namespace
 
 int Open(OwnedFds* owned, int family, int type) {
@@ -171,14 +134,8 @@ int Open(OwnedFds* owned, int family, int type) {
                      : family == kFamilyUnix ? AF_UNIX
                                              : -1;
   if (domain < 0) return -EINVAL;
-  if (type != kStream && type != kDatagram) return -EINVAL;
-  const int fd = OpenSocket(domain, type == kStream ? SOCK_STREAM : SOCK_DGRAM);
-  if (fd < 0) return fd;
-  if (!owned->Add(fd)) {
-    close(fd);
-    return -ENOMEM;
-  }
-  return fd;
+  const int real = SocketType(type);
+  return real < 0 ? real : Keep(owned, OpenSocket(domain, real));
 }
 
 int Bind(OwnedFds* owned, int fd, Bytes slots, int offset) {
@@ -255,39 +212,12 @@ int ResetOnClose(OwnedFds* owned, int fd) {
   return setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none) == 0 ? 0 : -errno;
 }
 
-int AdoptListener(OwnedFds* owned, int fd) {
-  if (fd < 0) return -EBADF;
-  int listens = 0;
-  socklen_t length = sizeof listens;
-  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0) return -errno;
-  // Unix sockets and vsocks listen too; what they accept has no address that we could tell.
-  sockaddr_storage local{};
-  length = sizeof local;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) return -errno;
-  if (listens == 0 || !IsIp(local.ss_family)) return -EINVAL;
-  return Duplicate(owned, fd);
-}
-
-int AdoptStream(OwnedFds* owned, int fd) {
-  if (fd < 0) return -EBADF;
-  int type = 0;
-  socklen_t length = sizeof type;
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return -errno;
-  sockaddr_storage address{};
-  length = sizeof address;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return -errno;
-  if (type != SOCK_STREAM || !IsIp(address.ss_family)) return -EINVAL;
-  length = sizeof address;
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return -errno;
-  return Duplicate(owned, fd);
-}
-
 int StopInput(OwnedFds* owned, int fd) {
   if (!owned->Has(fd)) return -EBADF;
 #ifdef SO_ATTACH_FILTER
-  int type = 0;
-  socklen_t length = sizeof type;
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return -errno;
+  SocketKind kind;
+  const int result = KindOf(fd, &kind);
+  if (result < 0) return result;
   // A TCP filter sees a segment from its TCP header on: byte 13 has the flags. SYN (2) without ACK
   // (16) opens a connection. Accepted sockets inherit the filter; to them no such segment comes.
   sock_filter opening[] = {
@@ -296,7 +226,7 @@ int StopInput(OwnedFds* owned, int fd) {
       BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
   };
   sock_filter everything[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-  const bool stream = type == SOCK_STREAM;
+  const bool stream = kind.type == SOCK_STREAM;
   const sock_fprog program = {static_cast<unsigned short>(stream ? 5 : 1),
                               stream ? opening : everything};
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 ? 0 : -errno;

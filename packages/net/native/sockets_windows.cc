@@ -2,30 +2,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adopt.h"
 #include "compat_windows.h"
-#include "net.h"
+#include "slots.h"
 // After Winsock.
 #include <mstcpip.h>
 
 namespace pollux::net {
 namespace {
-
-// A copy of a slot's sockaddr, aligned as the system's headers want it.
-struct Address {
-  sockaddr_storage storage;
-  int length;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-int TakeSlot(Bytes slots, int offset, Address* out) {
-  const uint8_t* slot = SlotAt(slots, offset);
-  if (slot == nullptr) return -EINVAL;
-  out->storage = {};
-  out->length = static_cast<int>(SlotLength(slot));
-  if (out->length == 0) return -EINVAL;
-  memcpy(&out->storage, slot, static_cast<size_t>(out->length));
-  return 0;
-}
 
 int Result(int result) { return result == 0 ? 0 : LastWinsockError(); }
 
@@ -45,25 +29,19 @@ int GetInt(int fd, int level, int name) {
   return value;
 }
 
+int ProtocolOf(int fd, WSAPROTOCOL_INFOW* info) {
+  int size = sizeof *info;
+  return Result(getsockopt(SocketOf(fd), SOL_SOCKET, SO_PROTOCOL_INFOW,
+                           reinterpret_cast<char*>(info), &size));
+}
+
 int FamilyOf(int fd) {
   WSAPROTOCOL_INFOW info;
-  int size = sizeof info;
-  if (getsockopt(SocketOf(fd), SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&info),
-                 &size) != 0) {
-    return LastWinsockError();
-  }
-  return info.iAddressFamily;
+  const int result = ProtocolOf(fd, &info);
+  return result < 0 ? result : info.iAddressFamily;
 }
 
-bool IsIp(int family) { return family == AF_INET || family == AF_INET6; }
-
-int Put(uint8_t* slot, const sockaddr_storage& address, int length) {
-  memset(slot, 0, kSlotSize);
-  if (static_cast<size_t>(length) > kSlotRoom) length = kSlotRoom;
-  memcpy(slot, &address, static_cast<size_t>(length));
-  SetSlotLength(slot, static_cast<uint32_t>(length));
-  return 0;
-}
+int SizeOf(int family) { return family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6); }
 
 // The numbers of options that no header of mingw-w64 10 has (ws2ipdef.h of Windows 10).
 constexpr int kTcpKeepIdle = 3;
@@ -115,21 +93,6 @@ const Option* FindOption(int option) {
   return known ? &kOptions[option] : nullptr;
 }
 
-// A refusal comes back as an error of the next receive. To a socket with many peers that is noise,
-// and it would not even say whose; to a connected one it is what POSIX tells too.
-int TellOfRefusals(int fd, bool on) {
-  BOOL value = on;
-  DWORD size = 0;
-  return Result(WSAIoctl(SocketOf(fd), SIO_UDP_CONNRESET, &value, sizeof value, nullptr, 0, &size,
-                         nullptr, nullptr));
-}
-
-int Keep(OwnedFds* owned, int fd) {
-  if (fd < 0 || owned->Add(fd)) return fd;
-  CloseDescriptor(fd);
-  return -ENOMEM;
-}
-
 // What there was before Windows 10 1709: the time, and with it the interval (one second, as in
 // libuv); it switches probing on, which is undone.
 int SetKeepAliveIdle(int fd, int seconds) {
@@ -152,10 +115,11 @@ int Open(OwnedFds* owned, int family, int type) {
                      : family == kFamilyUnix ? AF_UNIX
                                              : -1;
   if (domain < 0) return -EINVAL;
-  if (type != kStream && type != kDatagram) return -EINVAL;
-  if (domain == AF_UNIX && type == kDatagram) return -EAFNOSUPPORT;
-  const int fd = Keep(owned, OpenSocket(domain, type == kStream ? SOCK_STREAM : SOCK_DGRAM));
-  if (fd >= 0 && type == kDatagram) TellOfRefusals(fd, false);
+  const int real = SocketType(type);
+  if (real < 0) return real;
+  if (domain == AF_UNIX && real == SOCK_DGRAM) return -EAFNOSUPPORT;
+  const int fd = Keep(owned, OpenSocket(domain, real));
+  if (fd >= 0 && real == SOCK_DGRAM) PrepareDatagrams(fd);
   return fd;
 }
 
@@ -178,7 +142,7 @@ int Connect(OwnedFds* owned, int fd, Bytes slots, int offset) {
   if (result < 0) return result;
   if (!owned->Has(fd)) return -EBADF;
   const int connected = Result(connect(SocketOf(fd), address.get(), address.length));
-  if (connected == 0 && IsDatagram(fd)) TellOfRefusals(fd, true);
+  if (connected == 0 && IsDatagram(fd)) PrepareDatagrams(fd);
   return connected == -EAGAIN ? -EINPROGRESS : connected;
 }
 
@@ -204,15 +168,17 @@ int LocalAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
   if (!owned->Has(fd)) return -EBADF;
   sockaddr_storage address{};
   int length = sizeof address;
-  const int result =
-      Result(getsockname(SocketOf(fd), reinterpret_cast<sockaddr*>(&address), &length));
-  if (result == 0) return Put(slot, address, length);
+  int result = Result(getsockname(SocketOf(fd), reinterpret_cast<sockaddr*>(&address), &length));
   // Not bound: elsewhere that is the address of nobody.
-  const int family = FamilyOf(fd);
-  if (result != -EINVAL || !IsIp(family)) return result;
-  address = {};
-  address.ss_family = static_cast<ADDRESS_FAMILY>(family);
-  return Put(slot, address, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+  const int family = result == -EINVAL ? FamilyOf(fd) : 0;
+  if (family == AF_INET || family == AF_INET6) {
+    address = {};
+    address.ss_family = static_cast<ADDRESS_FAMILY>(family);
+    length = SizeOf(family);
+    result = 0;
+  }
+  PutSlot(slot, &address, result == 0 ? static_cast<size_t>(length) : 0);
+  return result;
 }
 
 int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
@@ -221,10 +187,10 @@ int PeerAddress(OwnedFds* owned, int fd, Bytes slots, int offset) {
   if (!owned->Has(fd)) return -EBADF;
   sockaddr_storage address{};
   int length = sizeof address;
-  memset(slot, 0, kSlotSize);
   const int result =
       Result(getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&address), &length));
-  return result == 0 ? Put(slot, address, length) : result;
+  PutSlot(slot, &address, result == 0 ? static_cast<size_t>(length) : 0);
+  return result;
 }
 
 int SetOption(OwnedFds* owned, int fd, int option, int value) {
@@ -255,51 +221,38 @@ int ResetOnClose(OwnedFds* owned, int fd) {
                            reinterpret_cast<const char*>(&none), sizeof none));
 }
 
-int AdoptListener(OwnedFds* owned, int fd) {
-  if (fd < 0) return -EBADF;
-  const int listens = GetInt(fd, SOL_SOCKET, SO_ACCEPTCONN);
-  if (listens < 0) return listens == -ENOPROTOOPT ? -EINVAL : listens;
-  if (listens == 0 || !IsIp(FamilyOf(fd))) return -EINVAL;
-  return Keep(owned, DuplicateSocket(fd));
-}
-
-int AdoptStream(OwnedFds* owned, int fd) {
-  if (fd < 0) return -EBADF;
-  const int type = GetInt(fd, SOL_SOCKET, SO_TYPE);
-  if (type < 0) return type;
-  if (type != SOCK_STREAM || !IsIp(FamilyOf(fd))) return -EINVAL;
-  sockaddr_storage peer{};
-  int length = sizeof peer;
-  const int result = Result(getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&peer), &length));
-  return result < 0 ? result : Keep(owned, DuplicateSocket(fd));
-}
-
-int AdoptUdp(OwnedFds* owned, int fd) {
-  if (fd < 0) return -EBADF;
-  const int type = GetInt(fd, SOL_SOCKET, SO_TYPE);
-  if (type < 0) return type;
-  if (type != SOCK_DGRAM || !IsIp(FamilyOf(fd))) return -EINVAL;
-  sockaddr_storage peer{};
-  int length = sizeof peer;
-  const bool connected =
-      getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&peer), &length) == 0;
-  const int copy = Keep(owned, DuplicateSocket(fd));
-  if (copy >= 0) TellOfRefusals(copy, connected);
-  return copy;
-}
-
 int Disconnect(OwnedFds* owned, int fd) {
   if (!owned->Has(fd)) return -EBADF;
   // To nobody (connect(), "the remote address and port are all zeroes").
   sockaddr_storage nobody{};
   const int family = FamilyOf(fd);
-  if (!IsIp(family)) return -EINVAL;
+  if (family != AF_INET && family != AF_INET6) return family < 0 ? family : -EINVAL;
   nobody.ss_family = static_cast<ADDRESS_FAMILY>(family);
-  const int length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   const int result =
-      Result(connect(SocketOf(fd), reinterpret_cast<const sockaddr*>(&nobody), length));
-  if (result == 0) TellOfRefusals(fd, false);
+      Result(connect(SocketOf(fd), reinterpret_cast<const sockaddr*>(&nobody), SizeOf(family)));
+  if (result == 0) PrepareDatagrams(fd);
   return result;
+}
+
+int KindOf(int fd, SocketKind* kind) {
+  if (fd < 0) return -EBADF;
+  kind->type = GetInt(fd, SOL_SOCKET, SO_TYPE);
+  if (kind->type < 0) return kind->type;
+  kind->family = FamilyOf(fd);
+  // Of sockets of datagrams it may not be asked.
+  kind->listens = GetInt(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0;
+  return kind->family < 0 ? kind->family : 0;
+}
+
+int CheckConnected(int fd) {
+  sockaddr_storage peer{};
+  int length = sizeof peer;
+  return Result(getpeername(SocketOf(fd), reinterpret_cast<sockaddr*>(&peer), &length));
+}
+
+bool IsUdp(int fd) {
+  WSAPROTOCOL_INFOW info;
+  return ProtocolOf(fd, &info) == 0 && info.iProtocol == IPPROTO_UDP;
 }
 
 // There are no filters.

@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adopt.h"
 #include "compat.h"
-#include "net.h"
+#include "receiving.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {
@@ -11,7 +13,6 @@ namespace {
 constexpr int kVectors = 64;  // of one sendmsg; POSIX promises 16, Linux takes 1024
 constexpr int kSegmentWords = 4;
 constexpr int32_t kInArena = -1;
-constexpr size_t kLeastRoom = 4096;  // a slab with less is as good as full
 
 // Where segments lie.
 struct Sources {
@@ -79,13 +80,14 @@ int WriteRun(int fd, Words segments, int from, int to, const Sources& sources) {
 }  // namespace
 
 int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Bytes peers) {
-  if (count < 0 || static_cast<size_t>(count) > fds.size || per_fd <= 0) return -EINVAL;
+  if (!fds.Holds(count) || per_fd <= 0) return -EINVAL;
   size_t room = records.size / 2;
   if (room > peers.size / kSlotSize) room = peers.size / kSlotSize;
   size_t written = 0;
   for (int index = 0; index < count && written < room; index++) {
     const int listener = fds.data[index];
-    if (owned->Has(listener)) StayNonblocking(listener);
+    // It may have been taken back, and accept(2) has no flag like MSG_DONTWAIT.
+    if (owned->Has(listener)) SetNonblocking(listener);
     for (int tries = 0; tries < per_fd && written < room; tries++) {
       sockaddr_storage address{};
       socklen_t length = sizeof address;
@@ -95,18 +97,8 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
       }
       if (IsAgain(fd)) break;
       if (IsLostConnection(fd)) continue;
-      if (fd >= 0 && !owned->Add(fd)) {
-        CloseDescriptor(fd);
-        fd = -ENOMEM;
-      }
-      uint8_t* slot = peers.data + written * kSlotSize;
-      memset(slot, 0, kSlotSize);
-      if (fd >= 0) {
-        const size_t told = static_cast<size_t>(length);
-        const size_t size = told < kSlotRoom ? told : kSlotRoom;
-        memcpy(slot, &address, size);
-        SetSlotLength(slot, static_cast<uint32_t>(size));
-      }
+      fd = Keep(owned, fd);
+      PutSlot(peers.data + written * kSlotSize, &address, fd < 0 ? 0 : static_cast<size_t>(length));
       records.data[2 * written] = index;
       records.data[2 * written + 1] = fd;
       written++;
@@ -117,36 +109,14 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
 }
 
 int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results) {
-  if (count < 0 || static_cast<size_t>(count) > fds.size || most <= 0 ||
-      static_cast<size_t>(count) > results.size / 2) {
-    return -EINVAL;
-  }
-  if (slab.size > INT32_MAX) slab.size = INT32_MAX;  // an offset is an int32
-  size_t used = 0;
-  for (int index = 0; index < count; index++) {
-    const int fd = fds.data[index];
-    size_t room = slab.size - used;
-    if (index > 0 && room < kLeastRoom && room < static_cast<size_t>(most)) return index;
-    if (room > static_cast<size_t>(most)) room = static_cast<size_t>(most);
-    int64_t length = -EAGAIN;
-    if (!owned->Has(fd)) {
-      length = -EBADF;
-    } else if (room > 0) {
-      length = ReceiveBytes(fd, slab.data + used, room);
-    }
-    results.data[2 * index] = static_cast<int32_t>(used);
-    results.data[2 * index + 1] = static_cast<int32_t>(length);
-    if (length > 0) used += static_cast<size_t>(length);
-  }
-  return count;
+  return ReadEach(
+      *owned, fds, count, most, slab, results,
+      [](int, int fd, uint8_t* data, size_t room) { return ReceiveBytes(fd, data, room); });
 }
 
 int Write(OwnedFds* owned, Words segments, int count, Bytes arena, const Chunks& chunks,
           Words results) {
-  if (count < 0 || static_cast<size_t>(count) > segments.size / kSegmentWords ||
-      static_cast<size_t>(count) > results.size) {
-    return -EINVAL;
-  }
+  if (!segments.Holds(count, kSegmentWords) || !results.Holds(count)) return -EINVAL;
   const Sources sources{arena, chunks};
   int runs = 0;
   for (int from = 0; from < count;) {

@@ -13,11 +13,6 @@ int UnixPair(OwnedFds*, int type, Words out) {
   return -EOPNOTSUPP;
 }
 
-int AdoptUnix(OwnedFds*, int fd, int type, int) {
-  if (type != kStream && type != kDatagram) return -EINVAL;
-  return fd < 0 ? -EBADF : -EOPNOTSUPP;
-}
-
 int StopListening(OwnedFds* owned, int fd) { return owned->Has(fd) ? -EOPNOTSUPP : -EBADF; }
 
 int PeerCredentials(OwnedFds* owned, int fd, Words out) {
@@ -26,9 +21,7 @@ int PeerCredentials(OwnedFds* owned, int fd, Words out) {
 }
 
 int DuplicateFds(OwnedFds*, Words fds, int count, Words out) {
-  if (count < 0 || static_cast<size_t>(count) > fds.size || static_cast<size_t>(count) > out.size) {
-    return -EINVAL;
-  }
+  if (!fds.Holds(count) || !out.Holds(count)) return -EINVAL;
   return -EOPNOTSUPP;
 }
 
@@ -41,7 +34,7 @@ int SendFds(OwnedFds* owned, int fd, Bytes, int, int, Words, int, Bytes) {
 // None ever comes.
 int ReadFds(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results,
             Words passed, Words) {
-  if (count < 0 || static_cast<size_t>(count) > passed.size) return -EINVAL;
+  if (!passed.Holds(count)) return -EINVAL;
   for (int i = 0; i < count; i++) passed.data[i] = 0;
   return Read(owned, fds, count, most, slab, results);
 }

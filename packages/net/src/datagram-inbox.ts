@@ -67,10 +67,10 @@ export class DatagramInbox {
   /** The next record, and how much of it was handed out: less than all if it is several. */
   #next = 0;
   #done = 0;
-  /** The datagram in hand. */
   #record = 0;
-  #offset = 0;
-  #length = 0;
+  /** Where the datagram in hand lies. */
+  offset = 0;
+  length = 0;
   /** The sender of a record that was asked for last, and of which; -1: of none. */
   #peer: Addressed | undefined;
   #peerOf = -1;
@@ -112,6 +112,13 @@ export class DatagramInbox {
     }
     readers.length = 0;
     return received;
+  }
+
+  /** Takes in hand the next one of those that were joined; false if there is none, or nobody may be called. */
+  takeJoined(): boolean {
+    if (this.#done === 0 || this.#exchange.halted) return false;
+    this.#take();
+    return true;
   }
 
   /** A copy of part of the slab, the receiver's own. */
@@ -187,7 +194,7 @@ export class DatagramInbox {
     const index = this.#records[this.#next * RECORD_WORDS] as number;
     this.#take();
     const reader = this.readers[this.#first + index] as DatagramReader;
-    reader.keep(this.#record, this.#offset, this.#length);
+    reader.keep(this.#record, this.offset, this.length);
   }
 
   #poison(): void {
@@ -205,7 +212,7 @@ export class DatagramInbox {
       // By a listener that stopped the reactor, or closed it.
       if (this.#exchange.halted) return;
       this.#take();
-      reader.received(this.#record, this.#offset, this.#length);
+      reader.received(this.#record, this.offset, this.length);
     }
   }
 
@@ -216,13 +223,13 @@ export class DatagramInbox {
     const segment = records[word + 4] as number;
     const left = (records[word + 2] as number) - this.#done;
     this.#record = this.#next;
-    this.#offset = (records[word + 1] as number) + this.#done;
+    this.offset = (records[word + 1] as number) + this.#done;
     if (segment === 0 || left <= segment) {
-      this.#length = left;
+      this.length = left;
       this.#next++;
       this.#done = 0;
     } else {
-      this.#length = segment;
+      this.length = segment;
       this.#done += segment;
     }
   }

@@ -6,7 +6,7 @@ import { Interest, type SystemError, systemError } from '@pollux/core';
 import { heed, ignore } from './abort.js';
 import type { DatagramInbox, DatagramInfo, DatagramReader } from './datagram-inbox.js';
 import { type Datagram, DatagramIterator } from './datagram-iterator.js';
-import { copyOf } from './datagram-outbox.js';
+import { copyOf, type DatagramOutbox } from './datagram-outbox.js';
 import { DatagramQueue } from './datagram-queue.js';
 import type { Addressed } from './endpoint.js';
 import type { Exchange } from './exchange.js';
@@ -58,6 +58,7 @@ export abstract class DatagramSocket<P>
 {
   /** @internal */
   protected readonly queue: DatagramQueue;
+  readonly #outbox: DatagramOutbox;
   readonly #signal: AbortSignal | undefined;
   #callback: DatagramCallback<P, this> | undefined;
   #iterator: DatagramIterator<P> | undefined;
@@ -75,6 +76,7 @@ export abstract class DatagramSocket<P>
   /** @internal */
   constructor(exchange: Exchange, fd: number, type: string, options: DatagramOptions) {
     super(exchange, fd, type);
+    this.#outbox = exchange.datagramOutbox;
     this.queue = this.makeQueue(
       fd,
       options.maxQueuedBytes ?? MAX_QUEUED_BYTES,
@@ -185,7 +187,7 @@ export abstract class DatagramSocket<P>
       return true;
     }
     exchange.schedule();
-    exchange.datagramOutbox.push(queue, data, offset, length, peer, local);
+    this.#outbox.push(queue, data, offset, length, peer, local);
     return true;
   }
 
@@ -200,7 +202,7 @@ export abstract class DatagramSocket<P>
     let from = 0;
     if (!queue.full) {
       exchange.schedule();
-      from = exchange.datagramOutbox.pushSegments(queue, data, size, peer, local);
+      from = this.#outbox.pushSegments(queue, data, size, peer, local);
     }
     for (; from < data.length; from += size) {
       const length = Math.min(size, data.length - from);
@@ -322,7 +324,13 @@ export abstract class DatagramSocket<P>
     const callback = this.#callback;
     if (callback !== undefined) {
       const peer = this.senderOf(record);
-      if (peer !== undefined) callback(inbox.arena, offset, length, peer, this, inbox.info);
+      if (peer === undefined) return;
+      const { arena, info } = inbox;
+      callback(arena, offset, length, peer, this, info);
+      // What was joined with it, as long as nothing has changed.
+      while (this.#callback === callback && !this.#paused && !this.closed && inbox.takeJoined()) {
+        callback(arena, inbox.offset, inbox.length, peer, this, info);
+      }
       return;
     }
     if (this.#iterator === undefined && this.listenerCount('message') === 0) return;
@@ -411,7 +419,7 @@ export abstract class DatagramSocket<P>
   }
 
   #sendOn(): void {
-    this.queue.resume(this.exchange.datagramOutbox);
+    this.queue.resume(this.#outbox);
     if (this.queue.full) return;
     this.#settle();
     if (this.#finishing !== undefined) this.#finishSoon();

@@ -49,6 +49,7 @@ interface Native {
   ): number;
   send(
     jobs: Int32Array,
+    first: number,
     count: number,
     slab: Uint8Array,
     peers: Uint8Array,
@@ -166,6 +167,8 @@ export const SocketOption = {
 // Results that are not failures, or not always.
 export const EINVAL: number = -constants.errno.EINVAL;
 export const EIO: number = -constants.errno.EIO;
+export const EMSGSIZE: number = -constants.errno.EMSGSIZE;
+export const ENOPROTOOPT: number = -constants.errno.ENOPROTOOPT;
 export const EMFILE: number = -constants.errno.EMFILE;
 export const EAGAIN: number = -constants.errno.EAGAIN;
 export const EINPROGRESS: number = -constants.errno.EINPROGRESS;

@@ -6,7 +6,8 @@
 // to what is large.
 import { Interest, invalidType, invalidValue, PolluxError, type SystemError } from '@pollux/core';
 import type { Exchange } from './exchange.js';
-import { EAGAIN, ENOTCONN, native } from './native.js';
+import { EAGAIN, ENOBUFS, ENOMEM, ENOTCONN, native } from './native.js';
+import { Retry } from './retry.js';
 import { liesInSlab } from './slabs.js';
 import { type EventMap, Socket } from './socket.js';
 import type { StreamEvents, StreamOptions } from './stream-options.js';
@@ -32,6 +33,7 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
   #bytesWritten = 0;
   #corks = 0;
   #full = false; // the system took less than was offered
+  #retry: Retry | undefined;
   #needsDrain = false;
   #ending = false; // a FIN follows what is queued
   #endedByUser = false;
@@ -162,6 +164,16 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
     return this;
   }
 
+  override ref(): this {
+    this.#retry?.setRef(true);
+    return super.ref();
+  }
+
+  override unref(): this {
+    this.#retry?.setRef(false);
+    return super.unref();
+  }
+
   // What the two halves know of each other.
 
   /** @internal Has the poller report what is of use now. */
@@ -211,6 +223,7 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
   /** @internal The stream is closed: nothing is written any more. */
   protected giveUpWriting(): void {
     this.queue.clear();
+    this.#retry?.close();
     this.#waiters?.reject(this.reason());
   }
 
@@ -261,7 +274,8 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
   /** @internal */
   wrote(result: number, offered: number): void {
     if (this.closed) return;
-    if (result < 0 && result !== EAGAIN) {
+    const short = result === ENOBUFS || result === ENOMEM;
+    if (result < 0 && result !== EAGAIN && !short) {
       this.fail(this.brokenBy(result, 'sendmsg'));
       return;
     }
@@ -270,7 +284,10 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
       this.#bytesWritten += result;
       this.touch();
     }
-    this.#full = result < offered;
+    // Want of memory passes, and the poller does not tell when: the socket is writable all the time.
+    if (short) this.#writeLater();
+    else this.#retry?.reset();
+    this.#full = result < offered && !short;
     if (this.queue.bytes === 0) {
       this.#waiters?.resolve('drain');
       if (this.#needsDrain) {
@@ -278,7 +295,7 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
         this.exchange.tell(this.context, this.#drained);
       }
       if (this.#ending) this.#shutdown();
-    } else if (this.#full && this.#holdsTooMuch()) {
+    } else if (result < offered && this.#holdsTooMuch()) {
       return;
     }
     const asks = (this.interest & Interest.writable) !== 0;
@@ -321,6 +338,12 @@ export abstract class WritingStream<Events extends StreamEvents & EventMap<Event
   #flushSoon(): void {
     this.exchange.streamOutbox.add(this);
     this.exchange.schedule();
+  }
+
+  #writeLater(): void {
+    if (!this.listens) return;
+    this.#retry ??= new Retry(this.exchange.reactor, () => this.#flushSoon());
+    this.#retry.later(this.hasRef());
   }
 
   #hasRoom(): boolean {

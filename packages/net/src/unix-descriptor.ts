@@ -33,7 +33,6 @@ export function adoptUnix(
 ): number {
   const theirs = checkDescriptor(name, descriptor);
   const fd = native.adoptUnix(theirs, type, Number(listens));
-  if (fd === EOPNOTSUPP) throw lacks('Unix sockets that can be taken over');
   if (fd === EINVAL) {
     const state = listens ? ' that listens' : type === STREAM ? ' that is connected' : '';
     throw invalidValue(name, `a Unix ${kindOf(type)} socket${state}`, theirs);

@@ -4,7 +4,7 @@
 // The kernel gives descriptors with the first byte of the data they were sent with, and ends a read
 // behind that data's message. Bytes written before may come in the same read. So what a receiver can
 // be told is: these came no later than with these bytes; and that is what `'fds'` says.
-import { invalidValue, type Reactor, systemError, type Timer } from '@pollux/core';
+import { invalidValue, type Reactor, systemError } from '@pollux/core';
 import type { Attempt } from './connector.js';
 import { Exchange } from './exchange.js';
 import { EMFILE, ENOBUFS, native, STREAM } from './native.js';
@@ -53,8 +53,6 @@ export interface PeerCredentials {
 
 /** Descriptors that may wait in one stream. */
 const MOST_QUEUED_FDS = 1_012;
-const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 64;
 const CONNECTED = new Uint8Array(0);
 
 export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
@@ -66,9 +64,6 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
   /** Came with bytes that are not handed out yet. */
   #arrived: OwnedFd[] = [];
   #lost = false;
-  /** The system has too many on their way; nothing tells when they are fewer. */
-  #retry: Timer | undefined;
-  #pauseMs = FIRST_PAUSE_MS;
 
   /**
    * Starts a connection: `'connect'`, or `'error'` (ENOENT, ECONNREFUSED, EACCES) and `'close'`, in a
@@ -177,16 +172,6 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
     return queued && this.roomLeft();
   }
 
-  override ref(): this {
-    this.#retry?.ref();
-    return super.ref();
-  }
-
-  override unref(): this {
-    this.#retry?.unref();
-    return super.unref();
-  }
-
   #connect(remote: EncodedPath, timeoutMs: number | undefined): void {
     const target = {
       slot: EncodedPath.slotOf(remote),
@@ -211,7 +196,6 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
   /** @internal */
   protected override closeDescriptor(): boolean {
     if (!super.closeDescriptor()) return false;
-    this.#retry?.close();
     for (const fd of this.#arrived) fd.close();
     this.#arrived = [];
     return true;
@@ -283,24 +267,9 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
     const offered = Math.min(queue.length(0), passing.length);
     const offset = queue.offset(0);
     const sent = native.sendFds(this.fd, buffer, offset, offered, fds, fds.length, CONNECTED);
-    if (sent === ENOBUFS) {
-      this.#passLater();
-      return false;
-    }
-    this.#pauseMs = FIRST_PAUSE_MS;
     if (sent > 0) queue.passed();
+    // ENOBUFS: too many are on their way. It is tried again.
     this.wrote(sent, offered);
     return sent === offered;
-  }
-
-  #passLater(): void {
-    if (this.#retry !== undefined) return;
-    this.#retry = this.exchange.reactor.timer(this.#pauseMs, () => {
-      this.#retry = undefined;
-      this.exchange.streamOutbox.add(this);
-      this.exchange.schedule();
-    });
-    if (!this.hasRef()) this.#retry.unref();
-    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
 }

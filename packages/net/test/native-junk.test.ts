@@ -102,8 +102,10 @@ test('plausible calls with one thing wrong', async () => {
     equal(addon.read(fds, 1, 9, slots, new Int32Array(1)), EINVAL);
     equal(addon.write(words, 3, [slots], new Int32Array(3)), EINVAL);
     equal(addon.write(words, 2, [slots], new Int32Array(1)), EINVAL);
-    equal(addon.send(words, 2, slots, slots, new Int32Array(3)), EINVAL);
-    equal(addon.send(new Int32Array(12), 2, slots, slots, new Int32Array(1)), EINVAL);
+    equal(addon.send(words, 0, 2, slots, slots, new Int32Array(3)), EINVAL);
+    equal(addon.send(words, -1, 1, slots, slots, new Int32Array(3)), EINVAL);
+    equal(addon.send(words, 2, 1, slots, slots, new Int32Array(3)), EINVAL);
+    equal(addon.send(new Int32Array(12), 0, 2, slots, slots, new Int32Array(1)), EINVAL);
 
     // A slab that is full, and one that was taken away: nothing now, not the end of the stream.
     equal(addon.read(Int32Array.of(tcp), 1, 9, detached(), words), 1);
@@ -115,31 +117,33 @@ test('plausible calls with one thing wrong', async () => {
       fd, 0, 4, 0, 0, -1,    fd, -1, 4, 0, 0, -1,   fd, 0, 257, 0, 0, -1,   fd, 250, 7, 0, 0, -1,
       fd, 2147483647, 2147483647, 0, 0, -1,         fd, 0, 4, 2, 0, -1,     fd, 0, 4, -2, 0, -1,
       fd, 0, 4, 1, 0, -1,    99999, 0, 4, 0, 0, -1, fd, 0, 4, 0, 0, 2,      fd, 0, 4, 0, 0, -2,
-      fd, 0, 4, 0, 0, 1,     fd, 0, 0, 0, -1, -1,
+      fd, 0, 4, 0, 0, 1,     fd, 0, 0, 0, 0, -1,     fd, 0, 4, 0, -1, -1,
     );
-    const results = new Int32Array(13);
-    equal(addon.send(jobs, 13, slots, slots, results), 13);
+    const results = new Int32Array(14);
+    equal(addon.send(jobs, 0, 14, slots, slots, results), 14);
     assert.deepStrictEqual(
-      [...results], [4, -22, -22, -22, -22, -22, -22, -22, -9, -22, -22, -22, 0]);
+      [...results], [4, -22, -22, -22, -22, -22, -22, -22, -9, -22, -22, -22, 0, -22]);
 
-    // Joined ones: a fault in the middle is that job's own, and so is one of another length.
-    const joined = Int32Array.of(
-      fd, 0, 4, 0, 1, -1,    fd, 4, 4, 0, 1, -1,    fd, 0, 257, 0, 1, -1,   fd, 8, 2, 0, 1, -1,
-      fd, 0, 4, 0, 1, -1,    fd, 0, 0, 0, 1, -1,    fd, 0, 4, 1, 1, -1,     fd, 0, 4, 0, 77, -1,
+    // Trains: a fault is that job's own; those behind one that the system refuses are left.
+    const trains = Int32Array.of(
+      fd, 0, 4, 0, 2, -1,    fd, 0, 257, 0, 4, -1,  fd, 0, 10, 0, 4, -1,    fd, 0, 4, 0, 8, -1,
+      fd, 0, 4, 0, 65536, -1, fd, 0, 200, 0, 1, -1, fd, 0, 3, 0, 0, -1,
     );
-    equal(addon.send(joined, 8, slots, slots, results), 8);
-    assert.deepStrictEqual([...results.subarray(0, 8)], [4, 4, -22, 2, 4, 0, -22, 4]);
-    const sink = new Uint8Array(4096);
-    equal(addon.receive(fds, 1, 6, sink, 64, new Int32Array(36), sink, sink.slice()), 6);
+    equal(addon.send(trains, 0, 7, slots, slots, results), 6);
+    assert.deepStrictEqual([...results.subarray(0, 6)], [4, -22, 10, 4, -22, -22]);
+    equal(addon.send(trains, 6, 7, slots, slots, results), 7);
+    equal(results[6], 3);
+    const sink = new Uint8Array(8192);
+    equal(addon.receive(fds, 1, 9, sink, 64, new Int32Array(54), sink, sink.slice()), 9);
     // A thousand to one peer in one call, from one place.
     const many = new Int32Array(6000);
-    for (let i = 0; i < 1000; i++) many.set([fd, i % 7, 2, 0, 1, -1], 6 * i);
+    for (let i = 0; i < 1000; i++) many.set([fd, i % 7, 2, 0, 0, -1], 6 * i);
     const lengths = new Int32Array(1000);
-    equal(addon.send(many, 1000, slots, slots, lengths), 1000);
+    equal(addon.send(many, 0, 1000, slots, slots, lengths), 1000);
     equal(lengths.every((length) => length === 2), true);
     while (addon.receive(fds, 1, 64, sink, 64, new Int32Array(384), new Uint8Array(8192), new Uint8Array(8192)) > 0);
-    addon.send(jobs, 1, slots, slots, results);
-    addon.send(jobs.subarray(72), 1, slots, slots, results);
+    addon.send(jobs, 0, 1, slots, slots, results);
+    addon.send(jobs.subarray(72), 0, 1, slots, slots, results);
 
     // Groups, options, descriptors.
     const group = new Uint8Array(384);

@@ -21,10 +21,7 @@ describe.runIf(process.platform === 'win32')('on Windows', () => {
       for (const step of [
         () => UnixDatagramSocket.bind(reactor, { path: 'C:\\pollux.sock' }),
         () => UnixDatagramSocket.pair(reactor),
-        () => UnixDatagramSocket.adopt(reactor, fd),
         () => UnixStream.pair(reactor),
-        () => UnixStream.adopt(reactor, fd),
-        () => UnixListener.listen(reactor, { fd }),
         () => UnixListener.listen(reactor, { path: '\0abstract' }),
         () => OwnedFd.dup(fd),
       ]) {
