@@ -14,7 +14,7 @@ const systemLibraries = /^(KERNEL32|WS2_32|IPHLPAPI|ntdll|msvcrt|ADVAPI32)\.dll$
 
 /** What is built: its own sources beside those of packages/addon, or a choice of these. */
 const addons = [
-  { name: 'iocp', sources: ['afd.cc', 'handle_watch.cc', 'iocp.cc'], addon: 'all' },
+  { name: 'iocp', sources: ['afd.cc', 'handle_watch.cc', 'iocp.cc', 'poll_set.cc'], addon: 'all' },
   { name: 'select', sources: ['select_windows.cc'], addon: 'all' },
   { name: 'net', sources: 'all', addon: ['runtime.cc'] },
   { name: 'testkit', sources: 'all', addon: ['runtime.cc'] },

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { commandFor, installed, type Running, start } from './support.js';
+import { commandFor, installed, interrupt, type Running, start } from './support.js';
 
 const MANY = 200;
 const KIB_64 = 65_536;
@@ -24,8 +24,7 @@ async function startChat(options: { backend?: string; patienceMs?: number } = {}
 }
 
 async function stop(server: Running): Promise<void> {
-  server.child.kill('SIGINT');
-  expect(await server.ended).toEqual({ code: 0, signal: null });
+  await interrupt(server);
   expect(server.output.stderr).toBe('');
 }
 

@@ -60,7 +60,7 @@
       ['OS=="win"', {
         'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
         'defines': ['_WIN32_WINNT=0x0A00', 'WIN32_LEAN_AND_MEAN', 'NOMINMAX'],
-        'libraries': ['-lws2_32', '-lntdll'],
+        'libraries': ['-lws2_32', '-liphlpapi', '-lntdll'],
         'msvs_settings': {
           'VCCLCompilerTool': {
             # /MT: no C++ runtime DLL is needed; common.gypi has no exceptions already.

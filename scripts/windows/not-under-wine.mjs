@@ -12,6 +12,7 @@ const KEEP = 'Wine 8 has no TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT to ask f
 const CLASS = 'Wine 8 has no IPV6_TCLASS';
 const SEGMENTS = 'Windows is not asked to cut or join datagrams';
 const FILTERS = 'Windows has no socket filters';
+const ANY_ADDRESS = 'Wine 8 binds to any address where there is no such one';
 const NODE_FD = 'Windows: the sockets of Node have no descriptor';
 
 export const notUnderWine = [
@@ -42,9 +43,47 @@ export const notUnderWine = [
     /can accept nothing|without finish/,
     'Windows: a listener cannot be shut down',
   ],
-  ['descriptors', /refused binds/, 'Wine 8 binds to any address where there is no such one'],
+  ['descriptors', /refused binds/, ANY_ADDRESS],
   ['unix-bad-input', /path/, 'Windows has no abstract names'],
+  ['shards', /the drain/, 'Windows cannot send a signal to a process; it ends it'],
+  ['demo', /a second signal/, 'Windows cannot send a signal to a process; it ends it'],
+  ['heartbeat', /a frozen server/, 'Windows cannot freeze a process'],
+  ['demo', /203\.0\.113\.1/, ANY_ADDRESS],
+  ['connect-many', /fewer where/, 'Windows has no ulimit'],
   ['refused-by-poller', /Unix/, 'Windows has no Unix datagrams and pairs, Wine 8 no Unix sockets'],
+];
+
+/** Whole files: [their glob, why]. */
+export const filesNotUnderWine = [
+  [
+    'packages/core/test/{selection,selection-refusals}.test.ts',
+    'they choose among the backends of Linux',
+  ],
+  [
+    'packages/core/test/doctor.test.ts',
+    'it reads the report of Linux; afd-missing.test.ts has that of Windows',
+  ],
+  [
+    'packages/core/test/fallback-warning.test.ts',
+    'Windows has no seccomp that takes a system call away',
+  ],
+  [
+    'packages/core/test/installation.test.ts',
+    'it installs tarballs by the npm and the addons of Linux',
+  ],
+  [
+    'packages/testkit/test/testkit.test.ts',
+    'it tests the helpers for Linux one by one: pipes, ptys, /proc',
+  ],
+  [
+    'packages/net/test/fuzz-short.test.ts',
+    'every round of the fuzz has Unix sockets and passed descriptors',
+  ],
+  [
+    'examples/test/{fd-passing,stdin-monitor}.test.ts',
+    'Windows cannot pass descriptors, or poll a stdin',
+  ],
+  ['examples/test/adapters/**', 'the adapters are of descriptors that Linux alone has'],
 ];
 
 /** Why a test is not run, if it is not. */

@@ -1,5 +1,6 @@
 // A vitest reporter that says why what was skipped was skipped, and how often.
 import { writeSync } from 'node:fs';
+import { filesNotUnderWine } from './not-under-wine.mjs';
 
 export default class ReasonsReporter {
   onTestRunEnd(modules) {
@@ -15,6 +16,8 @@ export default class ReasonsReporter {
     const lines = [...counts]
       .sort(([, one], [, other]) => other - one)
       .map(([reason, count]) => `${String(count).padStart(5)}  ${reason}\n`);
-    process.once('exit', () => writeSync(1, `\nSkipped, and why:\n${lines.join('')}\n`));
+    const files = filesNotUnderWine.map(([glob, reason]) => `  all  ${glob}: ${reason}\n`);
+    const text = [...lines, ...files].join('');
+    process.once('exit', () => writeSync(1, `\nSkipped, and why:\n${text}\n`));
   }
 }

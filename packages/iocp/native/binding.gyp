@@ -7,7 +7,7 @@
       'target_name': 'iocp',
       'sources': ['<!@(node ../../addon/sources.mjs ../../addon/src)'],
       'conditions': [
-        ['OS=="win"', { 'sources': ['afd.cc', 'handle_watch.cc', 'iocp.cc'] }],
+        ['OS=="win"', { 'sources': ['afd.cc', 'handle_watch.cc', 'iocp.cc', 'poll_set.cc'] }],
       ],
     },
   ],

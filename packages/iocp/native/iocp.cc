@@ -14,14 +14,17 @@
 // not a poll and a packet.
 //
 // Polls are started where the registration is made, so that they reach a Block under way. The
-// buffers that the driver writes to belong to a Socket, which lives until its last packet has come.
+// buffers that the driver writes to belong to a PolledSocket, which lives until its last packet has
+// come.
 #include <errno.h>
 #include <stdlib.h>
 
 #include <new>
 
 #include "afd.h"
+#include "conditions.h"
 #include "handle_watch.h"
+#include "poll_set.h"
 #include "pollux/backend.h"
 #include "pollux/clock.h"
 #include "pollux/registrations.h"
@@ -30,73 +33,18 @@
 namespace pollux {
 namespace {
 
-// The keys of packets: polls come under 0.
-constexpr ULONG_PTR kPollKey = 0;
+// The keys of packets beside those of polls.
 constexpr ULONG_PTR kWakeKey = 1;
 constexpr ULONG_PTR kHandleKey = 2;
 
-// Sockets per handle of the driver. The cost of a cancel grows with what a handle carries
-// (trio#1280); wepoll and mio use 32 too.
-constexpr uint32_t kGroupSize = 32;
 // More packets than records may come at once; what finds no record is looked at again.
 constexpr uint32_t kSpareEntries = 64;
 // Longest single wait, in milliseconds; Block loops.
 constexpr uint64_t kLongestWaitMs = 1000u * 3600 * 24;
-constexpr uint32_t kCloseWaitMs = 10;
 
-struct Group {
-  HANDLE device;
-  uint32_t used;
-  Group* next;
-};
-
-// What outlives a registration: where the driver writes.
-struct Socket {
-  IO_STATUS_BLOCK status;
-  AfdPollInfo poll;
-  SOCKET base;
-  Fd fd;
-  Group* group;
-  ULONG pending;        // what the outstanding poll asks for; 0: there is none
-  bool cancelled;       // it was cancelled, and its packet is to come
-  bool orphan;          // the registration is gone
-  bool queued;          // waits to be looked at
-  uint64_t cycle;       // the Prepare that started the poll; 0: none did
-  uint64_t generation;  // of the registration when the poll was started
-  Socket* next_queued;
-  Socket* next;
-  Socket** link;
-};
-
-Socket* SocketOf(const Registration& r) { return reinterpret_cast<Socket*>(r.own); }
+PolledSocket* SocketOf(const Registration& r) { return reinterpret_cast<PolledSocket*>(r.own); }
 
 bool IsArmed(const Registration& r) { return r.in_kernel && r.armed && r.interest != 0; }
-
-// What to ask of the driver. An error is told whatever was asked for, and so is the end of the
-// socket.
-ULONG Conditions(uint32_t interest) {
-  ULONG events = kAfdAbort | kAfdConnectFail | kAfdLocalClose;
-  if (interest & kReadable) events |= kAfdReceive | kAfdAccept | kAfdDisconnect;
-  if (interest & kWritable) events |= kAfdSend;
-  if (interest & kPriority) events |= kAfdReceiveExpedited;
-  return events;
-}
-
-// As epoll's: an error sets whichever of readable and writable was asked for.
-uint32_t Translate(ULONG found, uint32_t interest) {
-  uint32_t events = 0;
-  if (found & (kAfdReceive | kAfdAccept)) events |= kReadable;
-  if (found & kAfdDisconnect) events |= kReadable | kReadClosed;
-  if (found & kAfdSend) events |= kWritable;
-  if (found & kAfdReceiveExpedited) events |= kPriority;
-  const bool failed = (found & (kAfdAbort | kAfdConnectFail)) != 0;
-  if (failed) events |= kReadable | kWritable;
-  if (found & kAfdAbort) events |= kReadClosed;
-  events &= interest | kReadClosed;
-  if (!(interest & kReadable)) events &= ~static_cast<uint32_t>(kReadClosed);
-  if (failed) events |= kError | kHangup;
-  return events;
-}
 
 class Iocp final : public Backend {
  public:
@@ -129,21 +77,13 @@ class Iocp final : public Backend {
     ULONG found;
   };
 
-  Group* RoomyGroup();
-  Socket* NewSocket(Fd fd, SOCKET base);
-  void Release(Socket* socket);
-  void Abandon(Socket* socket);
-  int Poll(Socket* socket, const Registration& r, uint64_t cycle);
-  int Arm(Registration* r, uint64_t cycle);
-  void Queue(Socket* socket);
-  Socket* Dequeue();
+  int Arm(const Registration& r, uint64_t cycle);
   void PutBack();
   int Survey();
   bool IsSameSocket(const Registration& r);
   bool IsAlive(const Registration& r);
   void Forget(Registration* r);
-  bool Ended(Socket* socket, ULONG* found);
-  void HarvestPacket(Socket* socket);
+  void HarvestPacket(PolledSocket* socket);
   void HarvestHandle(HandleWatch* watch);
   void Doubt(Registration* r);
   void SettleDoubts();
@@ -152,16 +92,10 @@ class Iocp final : public Backend {
   HANDLE port_ = nullptr;
   bool started_ = false;  // WSAStartup
   AfdGlancer glancer_;
-  Group* groups_ = nullptr;
-  Socket* sockets_ = nullptr;
+  PollSet polls_;
   Registrations table_;
   HandleWatches handles_;
   uint32_t handle_batch_ = 0;
-
-  // To be looked at before the next wait, first come first served.
-  Socket* first_queued_ = nullptr;
-  Socket* last_queued_ = nullptr;
-  uint32_t queued_ = 0;
 
   // The private buffers: entries_ is Block's between Prepare and Harvest, the rest is the
   // JavaScript thread's, but that Block reads ready_count_.
@@ -187,56 +121,16 @@ int Iocp::Open() {
   started_ = true;
   port_ = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1);
   int result = port_ == nullptr ? -EMFILE : glancer_.Open();
-  // Learn now, not at the first add, whether the driver's handles and the port go together.
-  if (result == 0 && RoomyGroup() == nullptr) result = -ENOSYS;
+  if (result == 0) result = polls_.Open(port_);
   if (result < 0) Close();
   return result;
 }
 
 void Iocp::Close() {
-  for (Socket* socket = sockets_; socket != nullptr; socket = socket->next) {
-    if (socket->pending != 0) CancelPoll(socket->group->device, &socket->status);
-  }
-  // Packets that were taken out of the port and never harvested.
-  for (uint32_t i = 0; i < entry_count_; i++) {
-    if (entries_[i].lpCompletionKey != kPollKey) continue;
-    reinterpret_cast<Socket*>(entries_[i].lpOverlapped)->pending = 0;
-  }
+  // With packets that were taken out of the port and never harvested.
+  polls_.Close(entries_, entry_count_);
   entry_count_ = ready_count_ = 0;
-  // The driver writes to a Socket until its packet has come. What it does not answer for in a
-  // second is leaked, which is better than freed.
-  uint32_t outstanding = 0;
-  for (Socket* socket = sockets_; socket != nullptr; socket = socket->next) {
-    if (socket->pending != 0) outstanding++;
-  }
-  for (uint32_t tries = 0; outstanding > 0 && tries < 1000 / kCloseWaitMs;) {
-    OVERLAPPED_ENTRY entries[kSpareEntries];
-    ULONG count = 0;
-    if (!GetQueuedCompletionStatusEx(port_, entries, kSpareEntries, &count, kCloseWaitMs, FALSE)) {
-      tries++;
-      continue;
-    }
-    for (ULONG i = 0; i < count; i++) {
-      if (entries[i].lpCompletionKey != kPollKey) continue;
-      reinterpret_cast<Socket*>(entries[i].lpOverlapped)->pending = 0;
-      outstanding--;
-    }
-  }
-  for (Socket* socket = sockets_; socket != nullptr;) {
-    Socket* next = socket->next;
-    if (socket->pending == 0) delete socket;
-    socket = next;
-  }
-  sockets_ = first_queued_ = last_queued_ = nullptr;
-  queued_ = 0;
   handles_.Clear();
-  for (Group* group = groups_; group != nullptr;) {
-    Group* next = group->next;
-    CloseHandle(group->device);
-    delete group;
-    group = next;
-  }
-  groups_ = nullptr;
   glancer_.Close();
   if (port_ != nullptr) CloseHandle(port_);
   port_ = nullptr;
@@ -249,118 +143,24 @@ void Iocp::Close() {
   started_ = false;
 }
 
-// The first is the one with room, or all are full.
-Group* Iocp::RoomyGroup() {
-  for (Group* group = groups_; group != nullptr; group = group->next) {
-    if (group->used < kGroupSize) return group;
-  }
-  auto* group = new (std::nothrow) Group{nullptr, 0, groups_};
-  if (group == nullptr) return nullptr;
-  if (OpenAfd(&group->device) == 0) {
-    if (CreateIoCompletionPort(group->device, port_, kPollKey, 0) != nullptr) {
-      // Nobody waits for the device's own event: setting it would cost something each time.
-      SetFileCompletionNotificationModes(group->device, FILE_SKIP_SET_EVENT_ON_HANDLE);
-      return groups_ = group;
-    }
-    CloseHandle(group->device);
-  }
-  delete group;
-  return nullptr;
-}
-
-Socket* Iocp::NewSocket(Fd fd, SOCKET base) {
-  Group* group = RoomyGroup();
-  auto* socket = group == nullptr ? nullptr : new (std::nothrow) Socket{};
-  if (socket == nullptr) return nullptr;
-  group->used++;
-  socket->group = group;
-  socket->base = base;
-  socket->fd = fd;
-  socket->next = sockets_;
-  socket->link = &sockets_;
-  if (sockets_ != nullptr) sockets_->link = &socket->next;
-  sockets_ = socket;
-  return socket;
-}
-
-// Frees what neither the driver nor the queue knows any more.
-void Iocp::Release(Socket* socket) {
-  if (!socket->orphan || socket->pending != 0 || socket->queued) return;
-  socket->group->used--;
-  *socket->link = socket->next;
-  if (socket->next != nullptr) socket->next->link = socket->link;
-  delete socket;
-}
-
-void Iocp::Abandon(Socket* socket) {
-  if (socket->pending != 0 && !socket->cancelled) {
-    socket->cancelled = true;
-    CancelPoll(socket->group->device, &socket->status);
-  }
-  socket->orphan = true;
-  Release(socket);
-}
-
-int Iocp::Poll(Socket* socket, const Registration& r, uint64_t cycle) {
-  const ULONG wanted = Conditions(r.interest);
-  const int result = StartPoll(socket->group->device, &socket->poll, &socket->status, socket,
-                               socket->base, wanted);
-  if (result < 0) return result;
-  socket->pending = wanted;
-  socket->cancelled = false;
-  socket->cycle = cycle;
-  socket->generation = r.generation;
-  return 0;
-}
-
-// Sees to it that a poll is outstanding which asks for no less than is wanted, or will be once the
-// packet of the old one has come.
-int Iocp::Arm(Registration* r, uint64_t cycle) {
-  Socket* socket = SocketOf(*r);
-  const ULONG wanted = Conditions(r->interest);
-  if (socket->pending == 0) return Poll(socket, *r, cycle);
-  if ((wanted & ~socket->pending) != 0 && !socket->cancelled) {
-    socket->cancelled = true;
-    CancelPoll(socket->group->device, &socket->status);
-  }
-  return 0;
-}
-
-void Iocp::Queue(Socket* socket) {
-  if (socket->queued) return;
-  socket->queued = true;
-  socket->next_queued = nullptr;
-  (last_queued_ == nullptr ? first_queued_ : last_queued_->next_queued) = socket;
-  last_queued_ = socket;
-  queued_++;
-}
-
-Socket* Iocp::Dequeue() {
-  Socket* socket = first_queued_;
-  first_queued_ = socket->next_queued;
-  if (first_queued_ == nullptr) last_queued_ = nullptr;
-  socket->queued = false;
-  queued_--;
-  return socket;
+int Iocp::Arm(const Registration& r, uint64_t cycle) {
+  return polls_.Arm(SocketOf(r), Conditions(r.interest), cycle, r.generation);
 }
 
 // Its poll, if it has not ended, proves that the socket is open still. One that has ended may have
 // told of the end.
 bool Iocp::IsAlive(const Registration& r) {
   if (!r.in_kernel) return false;
-  const Socket* socket = SocketOf(r);
+  const PolledSocket* socket = SocketOf(r);
   if (socket->pending == 0 || socket->cancelled) return IsSameSocket(r);
-  if (*const_cast<const volatile NTSTATUS*>(&socket->status.Status) == kStatusPending) return true;
+  if (socket->PollGoesOn()) return true;
   return IsSameSocket(r);
 }
 
 bool Iocp::IsSameSocket(const Registration& r) {
   if (!r.in_kernel) return false;
-  const Socket* socket = SocketOf(r);
-  if (socket->pending != 0 && *const_cast<const volatile NTSTATUS*>(&socket->status.Status) == 0 &&
-      socket->poll.handle_count > 0 && (socket->poll.handles[0].events & kAfdLocalClose)) {
-    return false;
-  }
+  const PolledSocket* socket = SocketOf(r);
+  if (socket->pending != 0 && socket->ToldOfEnd()) return false;
   Identity now;
   return Identity::Of(r.fd, &now) == 0 && now.MayBe(r.identity);
 }
@@ -379,23 +179,23 @@ int Iocp::Add(Fd fd, Ask ask, uint32_t key) {
   if (!table_.Reserve()) return -ENOMEM;
   Registration* old = table_.Find(fd);
   if (old != nullptr && IsSameSocket(*old)) return -EEXIST;
-  Socket* socket = NewSocket(fd, base);
+  PolledSocket* socket = polls_.Make(fd, base);
   if (socket == nullptr) return -ENOMEM;
 
   Registration wanted{};
   Registrations::Set(&wanted, table_.NextGeneration(), ask, key);
   if (ask.interest != 0) {
-    result = Poll(socket, wanted, 0);
+    result = polls_.Arm(socket, Conditions(wanted.interest), 0, wanted.generation);
     if (result < 0) {
-      Abandon(socket);
+      polls_.Abandon(socket);
       return result;
     }
-    Queue(socket);
+    polls_.Queue(socket);
   }
   int voided = 0;
   if (old != nullptr) {
     voided = table_.VoidRecord(old);
-    Abandon(SocketOf(*old));
+    polls_.Abandon(SocketOf(*old));
     table_.Erase(old);
   }
   Registration* added = table_.Insert(fd, wanted.generation, ask, key);
@@ -417,9 +217,9 @@ int Iocp::Modify(Fd fd, Ask ask, uint32_t key) {
   Registration wanted = *r;
   Registrations::Set(&wanted, table_.NextGeneration(), ask, key);
   if (ask.interest != 0) {
-    const int result = Arm(&wanted, 0);
+    const int result = Arm(wanted, 0);
     if (result < 0) return result;
-    Queue(SocketOf(*r));
+    polls_.Queue(SocketOf(*r));
   }
   *r = wanted;
   return table_.VoidRecord(r);
@@ -429,7 +229,7 @@ int Iocp::Delete(Fd fd) {
   Registration* r = table_.Find(fd);
   if (r == nullptr) return -ENOENT;
   const int voided = table_.VoidRecord(r);
-  Abandon(SocketOf(*r));
+  polls_.Abandon(SocketOf(*r));
   table_.Erase(r);
   return voided;
 }
@@ -460,18 +260,17 @@ int Iocp::UnwatchHandle(uintptr_t handle) {
 void Iocp::PutBack() {
   for (uint32_t i = 0; i < ready_count_; i++) {
     const Registration* r = table_.Find(ready_[i].fd);
-    if (r != nullptr) Queue(SocketOf(*r));
+    if (r != nullptr) polls_.Queue(SocketOf(*r));
   }
   for (uint32_t i = 0; i < entry_count_; i++) {
     if (entries_[i].lpCompletionKey != kPollKey) {
       PostQueuedCompletionStatus(port_, 0, entries_[i].lpCompletionKey, entries_[i].lpOverlapped);
       continue;
     }
-    auto* socket = reinterpret_cast<Socket*>(entries_[i].lpOverlapped);
-    socket->pending = 0;
-    socket->cancelled = false;
-    if (!socket->orphan) Queue(socket);
-    Release(socket);
+    auto* socket = reinterpret_cast<PolledSocket*>(entries_[i].lpOverlapped);
+    polls_.Ended(socket);
+    if (!socket->orphan) polls_.Queue(socket);
+    polls_.Release(socket);
   }
   entry_count_ = ready_count_ = 0;
 }
@@ -496,14 +295,14 @@ int Iocp::Prepare(uint32_t capacity) {
 // Looks at all that is queued, as far as there are records for what is found ready; polls the rest.
 int Iocp::Survey() {
   Glance glances[AfdGlancer::kMost];
-  Socket* sockets[AfdGlancer::kMost];
-  for (uint32_t left = queued_; left > 0 && ready_count_ < prepared_;) {
+  PolledSocket* sockets[AfdGlancer::kMost];
+  for (uint32_t left = polls_.queued(); left > 0 && ready_count_ < prepared_;) {
     uint32_t count = 0;
     for (; left > 0 && count < AfdGlancer::kMost && count < prepared_ - ready_count_; left--) {
-      Socket* socket = Dequeue();
+      PolledSocket* socket = polls_.Dequeue();
       const Registration* r = socket->orphan ? nullptr : table_.Find(socket->fd);
       if (r == nullptr || SocketOf(*r) != socket || !IsArmed(*r)) {
-        Release(socket);
+        polls_.Release(socket);
         continue;
       }
       sockets[count] = socket;
@@ -513,15 +312,15 @@ int Iocp::Survey() {
     for (uint32_t i = 0; i < count; i++) {
       Registration* r = table_.Find(sockets[i]->fd);
       if (looked < 0) {
-        Queue(sockets[i]);
+        polls_.Queue(sockets[i]);
       } else if (glances[i].found & kAfdLocalClose) {
         Forget(r);
       } else if (glances[i].found != 0) {
         ready_[ready_count_++] = Ready{r->fd, r->generation, glances[i].found};
       } else {
-        const int armed = Arm(r, cycle_);
+        const int armed = Arm(*r, cycle_);
         if (armed == -ENOMEM) {
-          Queue(sockets[i]);
+          polls_.Queue(sockets[i]);
           return armed;
         }
         if (armed < 0) Forget(r);
@@ -580,7 +379,7 @@ int Iocp::Harvest(Record* records, uint32_t capacity) {
     if (entries_[i].lpCompletionKey == kHandleKey) {
       HarvestHandle(static_cast<HandleWatch*>(of));
     } else {
-      HarvestPacket(static_cast<Socket*>(of));
+      HarvestPacket(static_cast<PolledSocket*>(of));
     }
   }
   SettleDoubts();
@@ -588,18 +387,17 @@ int Iocp::Harvest(Record* records, uint32_t capacity) {
   return static_cast<int>(written_);
 }
 
-void Iocp::HarvestPacket(Socket* socket) {
+void Iocp::HarvestPacket(PolledSocket* socket) {
   const bool as_asked =
       !socket->cancelled && socket->status.Status == 0 && socket->poll.handle_count > 0;
   const ULONG found = as_asked ? socket->poll.handles[0].events : 0;
   const bool fresh = socket->cycle == cycle_;
   const bool of_abandoned = socket->cancelled;
-  socket->pending = 0;
-  socket->cancelled = false;
+  polls_.Ended(socket);
   Registration* r = socket->orphan ? nullptr : table_.Find(socket->fd);
   if (r == nullptr) {
     if (!of_abandoned) counters_.stale++;
-    Release(socket);
+    polls_.Release(socket);
     return;
   }
   if (found & kAfdLocalClose) {
@@ -626,7 +424,7 @@ void Iocp::SettleDoubts() {
   for (uint32_t i = 0; i < doubt_count_; i++) {
     Registration* r = table_.Find(doubted_[i]);
     if (looked < 0 || doubts_[i].found == 0) {
-      Queue(SocketOf(*r));
+      polls_.Queue(SocketOf(*r));
     } else if (doubts_[i].found & kAfdLocalClose) {
       Forget(r);
     } else {
@@ -640,15 +438,15 @@ void Iocp::Report(Registration* r, ULONG found) {
   // Once per batch: a look and a packet may both have found it.
   if (!IsArmed(*r) || table_.VoidRecord(r) != 0) return;
   const uint32_t events = Translate(found, r->interest);
-  Socket* socket = SocketOf(*r);
+  PolledSocket* socket = SocketOf(*r);
   if (events == 0 || written_ == prepared_) {
-    Queue(socket);
+    polls_.Queue(socket);
     return;
   }
   if (r->mode == Mode::kOneshot) {
     r->armed = false;
   } else {
-    Queue(socket);
+    polls_.Queue(socket);
   }
   table_.Wrote(r, written_);
   records_[written_++] = Record{r->key, events};

@@ -24,6 +24,10 @@ int Prepare(SOCKET socket) {
   return error;
 }
 
+// Of one send: Windows takes all that is offered, megabytes too, if there is room for a byte. Cut,
+// a socket that is full is found to be so.
+constexpr ULONG kMostAtOnce = 65536;
+
 constexpr DWORD kFlags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
 
 // The functions that have to be asked for; the same for every provider that we meet.
@@ -151,10 +155,35 @@ int64_t ReceiveBytes(int fd, uint8_t* data, size_t room) {
 }
 
 int64_t SendVectors(int fd, Vector* vectors, int count) {
-  DWORD length = 0;
-  const int result = WSASend(SocketOf(fd), BuffersOf(vectors), static_cast<DWORD>(count), &length,
-                             0, nullptr, nullptr);
-  return result == 0 ? length : LastWinsockError();
+  int64_t total = 0;
+  for (int from = 0; from < count;) {
+    // As many as fit one call; the last may be cut.
+    ULONG asked = 0;
+    int to = from;
+    ULONG cut = 0;
+    while (to < count && asked < kMostAtOnce) {
+      const ULONG room = kMostAtOnce - asked;
+      Vector& vector = vectors[to++];
+      if (vector.iov_len > room) {
+        cut = vector.iov_len - room;
+        vector.iov_len = room;
+      }
+      asked += vector.iov_len;
+    }
+    DWORD length = 0;
+    if (WSASend(SocketOf(fd), BuffersOf(&vectors[from]), static_cast<DWORD>(to - from), &length, 0,
+                nullptr, nullptr) != 0) {
+      return total > 0 ? total : LastWinsockError();
+    }
+    total += length;
+    if (length < asked) break;
+    from = to;
+    if (cut == 0) continue;
+    Vector& last = vectors[--from];
+    last.iov_base = static_cast<char*>(last.iov_base) + last.iov_len;
+    last.iov_len = cut;
+  }
+  return total;
 }
 
 int ReceiveBatch(int fd, Message* messages, unsigned int count) {
