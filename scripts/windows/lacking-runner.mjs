@@ -12,7 +12,8 @@ export default class LackingRunner extends TestRunner {
     try {
       await TestRunner.getTestFn(test)();
     } catch (error) {
-      const reason = error?.lackingHere ?? refusal(error);
+      // Suppressed: what `using` cleaned up failed too, for want of what was not made.
+      const reason = error?.lackingHere ?? error?.suppressed?.lackingHere ?? refusal(error);
       if (reason !== undefined) test.context.skip(reason);
       throw error;
     }

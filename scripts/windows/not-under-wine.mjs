@@ -28,6 +28,7 @@ export const notUnderWine = [
   ['udp-packet-info', /an answer from the address|the same from the slab/, SOURCE],
   ['udp-packet-info', /from an address that is not ours/, SOURCE],
   ['udp-segments', /a buffer as segments|what is refused is told once/, SEGMENTS],
+  ['udp-trains-refused', /./, SEGMENTS],
   ['udp-multicast', /./, GROUPS],
 
   ['tcp-socket-options', /options of both ends|changed while it lives/, KEEP],
