@@ -1,9 +1,10 @@
 // libevent's own benchmark on a blocking reactor; peers/libevent-cascade.c tells what it is.
+// Bytes go by send(2) and recv(2), through an addon, as there.
 //
 //   node cascade.mjs PAIRS ACTIVE BACKEND
-import { readSync, writeSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { Interest, Reactor } from '@pollux/core';
-import { socketpair } from '@pollux/testkit';
+import { recv, send, socketpair } from '@pollux/testkit';
 import { say } from '../lib/control.mjs';
 
 const [, , pairsText, activeText, backend] = process.argv;
@@ -27,9 +28,9 @@ let events = 0;
 const callbacks = readers.map((reader, i) => {
   const next = writers[(i + 1) % pairs];
   return () => {
-    count += readSync(reader, into, 0, 1, null);
+    count += recv(reader, into);
     if (writes === 0) return;
-    writeSync(next, byte, 0, 1, null);
+    send(next, byte);
     writes--;
     fired++;
   };
@@ -45,7 +46,7 @@ function roundOnce() {
   count = 0;
   writes = pairs;
   const step = Math.floor(pairs / active);
-  for (fired = 0; fired < active; fired++) writeSync(writers[fired * step], byte, 0, 1, null);
+  for (fired = 0; fired < active; fired++) send(writers[fired * step], byte);
   do {
     reactor.turn(0);
   } while (count !== fired);

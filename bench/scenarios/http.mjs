@@ -1,8 +1,9 @@
 // HTTP hello, keep-alive, 50 connections, processor time per request: node:http's Server over the
-// Duplex of a Pollux stream, and examples/http-hello, beside the Server on node:net.
+// Duplex of a Pollux stream, and examples/http-hello, beside the Server on node:net; and an epoll loop
+// in C with an answer ready, for what a request costs the kernel.
 import { Absent, compile } from '../lib/build.mjs';
 import { alternate, compare } from '../lib/measure.mjs';
-import { loaded, script } from '../lib/servers.mjs';
+import { loaded, program, script } from '../lib/servers.mjs';
 
 export const title = 'HTTP hello, keep-alive, 50 connections';
 export const variants = ['duplex', 'hello'];
@@ -30,6 +31,7 @@ export async function* run(context) {
     {
       ...Object.fromEntries(wanted.map((variant) => [variant, ours[variant]])),
       'node-http': script('peers/node-http.mjs'),
+      'c-epoll': program('peers/c-epoll-http.c'),
     },
     context,
     (contestant) =>
@@ -43,7 +45,7 @@ export async function* run(context) {
       key: 'cpu',
       ...results,
       ours: variant,
-      peers: ['node-http'],
+      peers: ['node-http', 'c-epoll'],
     });
   }
 }

@@ -73,6 +73,9 @@ export function serveHttp(stream: TcpStream, respond: (request: Request) => stri
 function parse(text: string): Head | number {
   const [, method, path, version] = /^([A-Z]+) (\S+) HTTP\/1\.([01])(?:\r\n|$)/.exec(text) ?? [];
   if (method === undefined || path === undefined) return 400;
+  if (!/\r\n(?:transfer-encoding|content-length|connection):/i.test(text)) {
+    return { method, path, keepAlive: version === '1', bodyLength: 0 };
+  }
   if (/\r\ntransfer-encoding:/i.test(text)) return 501;
   const bodyLength = Number(/\r\ncontent-length:([^\r]*)/i.exec(text)?.[1] ?? 0);
   if (!Number.isSafeInteger(bodyLength) || bodyLength < 0) return 400;

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { commandFor, installed, interrupt, type Running, start } from './support.js';
+import { commandFor, interrupt, type Running, start, testWith } from './support.js';
 
 const MANY = 200;
 const KIB_64 = 65_536;
@@ -79,7 +79,7 @@ test('on select by itself, elsewhere on demand', async () => {
   }
 });
 
-test.skipIf(!installed('nc'))('two people with nc', async () => {
+testWith('nc')('two people with nc', async () => {
   const { server, port } = await startChat();
   const nc = () =>
     start(['env', '-u', 'LD_PRELOAD', 'nc', '127.0.0.1', `${port}`], { stdin: 'pipe' });
@@ -149,46 +149,43 @@ test('names are checked, control characters taken out, endless lines cut off', a
   await stop(server);
 });
 
-test.skipIf(!installed('nc'))(
-  'one who stops reading is dropped, and costs the others nothing',
-  async () => {
-    const { server, port } = await startChat({ patienceMs: 2000 });
-    const sleeper = start(['env', '-u', 'LD_PRELOAD', 'nc', '127.0.0.1', `${port}`], {
-      stdin: 'pipe',
-    });
-    sleeper.child.stdin?.write('sleeper\n');
-    await sleeper.until(/welcome/);
-    const reader = await Guest.enter(port, 'reader');
-    const talker = await Guest.enter(port, 'talker');
-    sleeper.child.kill('SIGSTOP');
+testWith('nc')('one who stops reading is dropped, and costs the others nothing', async () => {
+  const { server, port } = await startChat({ patienceMs: 2000 });
+  const sleeper = start(['env', '-u', 'LD_PRELOAD', 'nc', '127.0.0.1', `${port}`], {
+    stdin: 'pipe',
+  });
+  sleeper.child.stdin?.write('sleeper\n');
+  await sleeper.until(/welcome/);
+  const reader = await Guest.enter(port, 'reader');
+  const talker = await Guest.enter(port, 'talker');
+  sleeper.child.kill('SIGSTOP');
 
-    const COUNT = 40_000; // 36 MB, far more than the kernel's buffers hold
-    let sent = 0;
-    const talk = () => {
-      while (sent < COUNT && talker.socket.write(`${sent} ${'x'.repeat(900)}\n`)) sent++;
-      if (sent++ < COUNT) talker.socket.once('drain', talk);
-    };
-    reader.socket.removeAllListeners('data');
-    let heard = 0;
-    let rest = '';
-    const all = new Promise<void>((resolve, reject) => {
-      reader.socket.on('close', () => reject(new Error(`the reader was cut off after ${heard}`)));
-      reader.socket.on('data', (text: string) => {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of said(lines.join('\n'))) {
-          if (!line.startsWith(`talker: ${heard} x`)) reject(new Error(`lost before: ${line}`));
-          if (++heard === COUNT) resolve();
-        }
-      });
+  const COUNT = 40_000; // 36 MB, far more than the kernel's buffers hold
+  let sent = 0;
+  const talk = () => {
+    while (sent < COUNT && talker.socket.write(`${sent} ${'x'.repeat(900)}\n`)) sent++;
+    if (sent++ < COUNT) talker.socket.once('drain', talk);
+  };
+  reader.socket.removeAllListeners('data');
+  let heard = 0;
+  let rest = '';
+  const all = new Promise<void>((resolve, reject) => {
+    reader.socket.on('close', () => reject(new Error(`the reader was cut off after ${heard}`)));
+    reader.socket.on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of said(lines.join('\n'))) {
+        if (!line.startsWith(`talker: ${heard} x`)) reject(new Error(`lost before: ${line}`));
+        if (++heard === COUNT) resolve();
+      }
     });
-    talk();
-    const [, bytes] = await server.until(/\ndropped sleeper: (\d+) bytes behind\n/);
-    await all;
-    // The bound, and one read of each who talks.
-    expect(Number(bytes)).toBeGreaterThan(0);
-    expect(Number(bytes)).toBeLessThan(3 * KIB_64);
-    expect(server.output.stdout.match(/dropped/g)).toHaveLength(1);
-    await stop(server);
-  },
-);
+  });
+  talk();
+  const [, bytes] = await server.until(/\ndropped sleeper: (\d+) bytes behind\n/);
+  await all;
+  // The bound, and one read of each who talks.
+  expect(Number(bytes)).toBeGreaterThan(0);
+  expect(Number(bytes)).toBeLessThan(3 * KIB_64);
+  expect(server.output.stdout.match(/dropped/g)).toHaveLength(1);
+  await stop(server);
+});

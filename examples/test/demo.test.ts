@@ -7,11 +7,11 @@ import { expect, test } from 'vitest';
 import {
   backends,
   commandFor,
-  installed,
   interrupt,
   type Running,
   shell,
   start,
+  testWith,
 } from './support.js';
 
 const LINE =
@@ -63,13 +63,13 @@ test('--host: another address, or a name', async () => {
   await startDemo('--host', 'localhost');
 });
 
-test.skipIf(!installed('nc') || !installed('curl'))('it answers nc and curl', async () => {
+testWith('nc', 'curl')('it answers nc and curl', async () => {
   const { udp, http } = await startDemo();
   expect(await shell(`echo hi | nc -u -w1 127.0.0.1 ${udp}`)).toBe('hi\n');
   expect(await shell(`curl -sS http://127.0.0.1:${http}`)).toBe('hello from pollux\n');
 });
 
-test.skipIf(!installed('script'))('on a terminal it shows live counts', async () => {
+testWith('script')('on a terminal it shows live counts', async () => {
   // exec: a shell that stays (dash, where $SHELL is unset) would take the Ctrl-C for itself as well.
   const command = `exec ${commandFor('demo', ...ANY_PORTS).join(' ')}`;
   const demo = start(['script', '-qec', command, '/dev/null'], { stdin: 'pipe' });

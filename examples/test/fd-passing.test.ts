@@ -6,7 +6,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { commandFor, installed, type Running, shell, start } from './support.js';
+import { commandFor, type Running, shell, start, testWith } from './support.js';
 
 const host = '127.0.0.1';
 
@@ -79,12 +79,12 @@ test('SIGINT: a request that is under way is answered, and everybody ends', asyn
 });
 
 describe('with the tools that everybody has', () => {
-  test.skipIf(!installed('curl'))('curl', async () => {
+  testWith('curl')('curl', async () => {
     const { port } = await startServer(2);
     expect(await shell(`curl -s http://${host}:${port}/`)).toMatch(/^worker \d+\n$/);
   });
 
-  test.skipIf(!installed('nc'))('nc', async () => {
+  testWith('nc')('nc', async () => {
     const { port } = await startServer(2);
     const request = String.raw`printf 'GET / HTTP/1.0\r\n\r\n'`;
     expect(await shell(`${request} | nc ${host} ${port}`)).toMatch(/\r\n\r\nworker \d+\n$/);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { expect, test } from 'vitest';
-import { commandFor, installed, interrupt, shell, start } from './support.js';
+import { commandFor, interrupt, shell, start, testWith } from './support.js';
 
 async function startHello() {
   const server = start(commandFor('http-hello', '0'));
@@ -85,7 +85,7 @@ test('what it does not understand is refused', async () => {
   expect(text).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*hello you\n$/);
 });
 
-test.skipIf(!installed('curl'))('it answers curl, twice on one connection', async () => {
+testWith('curl')('it answers curl, twice on one connection', async () => {
   const { port } = await startHello();
   const url = `http://127.0.0.1:${port}`;
   const text = await shell(`curl -sS -w '%{num_connects}\\n' ${url}/one ${url}/two`);

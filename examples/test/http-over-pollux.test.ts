@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { expect, test } from 'vitest';
-import { commandFor, installed, interrupt, shell, start } from './support.js';
+import { commandFor, interrupt, shell, start, testWith } from './support.js';
 
 async function startServer() {
   const server = start(commandFor('http-over-pollux', '0'));
@@ -80,16 +80,13 @@ test('a client that gives up in the middle of its body costs nobody else anythin
   expect(server.output.stderr).toBe('');
 });
 
-test.skipIf(!installed('curl'))(
-  'it answers curl, twice on one connection, and bodies',
-  async () => {
-    const { port } = await startServer();
-    const url = `http://127.0.0.1:${port}`;
-    const text = await shell(`curl -sS -w '%{num_connects}\\n' ${url}/one ${url}/two`);
-    expect(text).toBe('hello one\n1\nhello two\n0\n');
-    const post = 'head -c 1000000 /dev/zero | curl -sS --data-binary @-';
-    expect(await shell(`${post} ${url}/echo | wc -c`)).toMatch(/^\s*1000000\n$/);
-    const chunked = `${post} -H 'Transfer-Encoding: chunked' ${url}/echo | cksum`;
-    expect(await shell(chunked)).toBe(await shell('head -c 1000000 /dev/zero | cksum'));
-  },
-);
+testWith('curl')('it answers curl, twice on one connection, and bodies', async () => {
+  const { port } = await startServer();
+  const url = `http://127.0.0.1:${port}`;
+  const text = await shell(`curl -sS -w '%{num_connects}\\n' ${url}/one ${url}/two`);
+  expect(text).toBe('hello one\n1\nhello two\n0\n');
+  const post = 'head -c 1000000 /dev/zero | curl -sS --data-binary @-';
+  expect(await shell(`${post} ${url}/echo | wc -c`)).toMatch(/^\s*1000000\n$/);
+  const chunked = `${post} -H 'Transfer-Encoding: chunked' ${url}/echo | cksum`;
+  expect(await shell(chunked)).toBe(await shell('head -c 1000000 /dev/zero | cksum'));
+});

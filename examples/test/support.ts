@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { explainSelection } from '@pollux/core';
-import { afterEach, expect } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 
 /** The backends under test: POLLUX_BACKEND, or all that work on this system. */
 export const backends: readonly string[] = explainSelection({ ignoreEnvironment: true })
@@ -83,7 +83,13 @@ export async function interrupt(
   expect(await ended).toEqual(killed ? { code: null, signal } : { code: 0, signal: null });
 }
 
-/** Whether a command is installed, for tests that need it. */
+/** A test that needs these commands: skipped on a machine where one of them is not installed. */
+export function testWith(...commands: string[]) {
+  const missing = commands.filter((command) => !installed(command));
+  return test.skipIf(missing.length > 0);
+}
+
+/** Whether a command is installed. */
 export function installed(command: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 }

@@ -2,7 +2,7 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { commandFor, installed, interrupt, shell, start } from './support.js';
+import { commandFor, interrupt, shell, start, testWith } from './support.js';
 
 async function startEcho() {
   const server = start(commandFor('udp-echo', '0'));
@@ -23,7 +23,7 @@ test('it echoes, and SIGINT ends it with 0', async () => {
   expect(server.output.stderr).toBe('');
 });
 
-test.skipIf(!installed('nc'))('it answers nc (netcat-openbsd)', async () => {
+testWith('nc')('it answers nc (netcat-openbsd)', async () => {
   const { port } = await startEcho();
   expect(await shell(`echo hi | nc -u -w1 127.0.0.1 ${port}`)).toBe('hi\n');
 });

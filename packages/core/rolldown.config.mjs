@@ -19,5 +19,7 @@ export default defineConfig({
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     minify: false,
+    // What entries share is in one chunk, not in one for each combination of them.
+    codeSplitting: { groups: [{ name: 'core', test: /src\/(?!cli|testing|index)/ }] },
   },
 });

@@ -1,6 +1,7 @@
 // The batch hook: a layer above (net) gets all ready events of its own descriptors in one call, in
 // typed arrays, instead of a callback for each. Its descriptors obey the same generations, budget
 // and priorities as watchers do.
+import { AsyncResource } from 'node:async_hooks';
 import { Handle } from './handle.js';
 import type { Loop, Ready } from './loop.js';
 import { checkBoolean, checkFd, checkFunction, checkInterest, checkKey } from './validate.js';
@@ -41,7 +42,7 @@ export class Batch extends Handle implements Ready {
     callback: BatchCallback,
     options: { priority?: number; signal?: AbortSignal; onClose?: () => void },
   ) {
-    super(loop, 'POLLUXBATCH', options.signal);
+    super(loop, new AsyncResource('POLLUXBATCH'), options.signal);
     this.#callback = callback;
     this.#onClose = options.onClose;
     this.priority = options.priority ?? 0;

@@ -31,6 +31,7 @@ export class BlockingLoop {
         from = clock.now();
         limit = this.#limit(from, until);
       }
+      loop.table.beforeWait();
       const called = loop.turn(() => this.#poller.wait(limit));
       this.idleMs += loop.began - from;
       if (called > 0 || loop.runner.halted) return called;

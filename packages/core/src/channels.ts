@@ -3,7 +3,7 @@
 // its sender (`hasSubscribers`). Subscribers run synchronously; what one throws is reported by Node
 // as uncaught in the next tick.
 import { type Channel, channel, subscribe } from 'node:diagnostics_channel';
-import { debuglog, inspect } from 'node:util';
+import { util } from './builtins.js';
 
 /** The channels of this package. docs/api/diagnostics.md lists their messages. */
 export const channels: Readonly<Record<ChannelKey, Channel>> = Object.freeze({
@@ -32,8 +32,12 @@ type ChannelKey =
   | 'turn'
   | 'slowCallback';
 
-const debug = debuglog('pollux');
-if (debug.enabled) {
+if (process.env.NODE_DEBUG !== undefined) log();
+
+function log(): void {
+  const { debuglog, inspect } = util();
+  const debug = debuglog('pollux');
+  if (!debug.enabled) return;
   for (const { name } of Object.values(channels)) {
     subscribe(name, (message) => {
       const { reactor: _, ...rest } = message as Record<string, unknown>;

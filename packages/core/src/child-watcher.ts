@@ -4,8 +4,9 @@
 // How it ended is told where the system tells: its parent can always ask (waitid with WNOWAIT, which
 // leaves the child to whoever reaps it); once it was reaped, and for everybody else's children, since
 // Linux 6.15 (PIDFD_GET_INFO).
-import { constants } from 'node:os';
+
 import type { NativeBinding } from './backend.js';
+import { os } from './builtins.js';
 import { PolluxError, systemError } from './errors.js';
 import type { Watcher } from './watcher.js';
 
@@ -22,11 +23,10 @@ export type ChildCallback = (exit: ChildExit, watcher: ChildWatcher) => void;
 /** Bits of the native status: how much of a wait(2) status is known. */
 const KNOWN = 0x10000;
 /** Of two names for one number the first: SIGABRT, not SIGIOT. */
-const names = new Map(
-  Object.entries(constants.signals)
-    .reverse()
-    .map(([name, number]) => [number, name as NodeJS.Signals]),
-);
+function nameOf(signal: number): NodeJS.Signals | undefined {
+  const names = Object.entries(os().constants.signals);
+  return names.find(([, number]) => number === signal)?.[0] as NodeJS.Signals | undefined;
+}
 
 export class ChildWatcher {
   readonly pid: number;
@@ -94,6 +94,6 @@ export class ChildWatcher {
 function describe(status: number): Pick<ChildExit, 'code' | 'signal'> {
   if (status < KNOWN) return { code: undefined, signal: undefined };
   const signal = status & 0x7f;
-  if (signal !== 0) return { code: null, signal: names.get(signal) };
+  if (signal !== 0) return { code: null, signal: nameOf(signal) };
   return { code: (status >> 8) & 0xff, signal: null };
 }

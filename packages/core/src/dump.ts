@@ -11,6 +11,8 @@ export function dump(title: string, loop: EventLoop): string {
   const lines = [title];
   for (const entry of loop.table.entries()) {
     const { fd, interest, mode, always, batch, disarmed, watchers } = entry;
+    // Its last watcher was closed in this turn.
+    if (watchers.length === 0 && batch === undefined) continue;
     const where = always
       ? ', always ready'
       : disarmed && mode === 'oneshot' && watchers.some(({ active }) => !active)
@@ -20,7 +22,9 @@ export function dump(title: string, loop: EventLoop): string {
     lines.push(`  fd ${fd}: ${names(interest)} (${mode}${where}${whose})`);
     for (const watcher of watchers) lines.push(`    ${describeWatcher(watcher)}`);
   }
-  const timers = [...loop.wheel.items()].sort((a, b) => a.deadline - b.deadline);
+  const timers = [...loop.wheel.items()].sort(
+    (a, b) => loop.wheel.deadlineOf(a) - loop.wheel.deadlineOf(b),
+  );
   for (const timer of timers.slice(0, MOST_TIMERS)) {
     const inMs = `in ${timer.remaining.toFixed(1)} ms`;
     const unref = timer.hasRef() ? '' : ', unref';

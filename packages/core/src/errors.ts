@@ -3,8 +3,7 @@
 // Three kinds. A wrong argument is a TypeError or RangeError with Node's own code and the
 // argument's name. A wrong use is a PolluxError with a code ERR_POLLUX_*. A refusal of the system is
 // an Error as Node's: `code`, `errno` (negative), `syscall`, and `fd` or `address` where there is one.
-import { constants } from 'node:os';
-import { getSystemErrorMap, inspect } from 'node:util';
+import { os, util } from './builtins.js';
 
 /** What a misuse is called. Match these, not messages. */
 export type PolluxErrorCode =
@@ -70,11 +69,11 @@ export interface SystemErrorDetails {
 
 /** What Node knows of an error: its own number, its name, and what it says. */
 function nodesError(errno: number): [errno: number, code: string, text: string] {
-  const map = getSystemErrorMap();
+  const map = util().getSystemErrorMap();
   const known = map.get(errno);
   if (known !== undefined) return [errno, ...known];
   // On Windows the C library numbers errors in one way and Node in another; their names are the same.
-  const name = Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0];
+  const name = Object.entries(os().constants.errno).find(([, number]) => number === -errno)?.[0];
   for (const [number, [code, text]] of map) if (code === name) return [number, code, text];
   return [errno, name ?? `E${-errno}`, 'unknown error'];
 }
@@ -106,7 +105,7 @@ function withCode<T extends Error>(error: T, code: string): T & { code: string }
 function show(value: unknown): string {
   let text: string;
   try {
-    text = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
+    text = util().inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
   } catch {
     text = `a hostile ${typeof value}`; // a getter or a proxy that throws
   }

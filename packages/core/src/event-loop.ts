@@ -34,6 +34,8 @@ export interface Budget {
 
 export interface EventLoopSettings {
   readonly poller: Poller;
+  /** Nobody else uses the poller. */
+  readonly ownsPoller: boolean;
   readonly clock: Clock;
   readonly host: Host;
   readonly reactor: object;
@@ -80,13 +82,12 @@ export class EventLoop implements Loop {
   #deferred: Deferred[] = [];
   /** Callbacks of this turn after which the ready ones left wait for the next. */
   #most = NEVER;
-  /** The timers that are due: as of when, how many, and the next of them. */
+  /** As of when timers were taken out of the wheel. */
   #dueAt = 0;
-  #dueCount = 0;
-  #dueNext = 0;
   readonly #poller: Poller;
   readonly #mostCallbacks: number;
   readonly #mostMs: number;
+  readonly #ownsPoller: boolean;
   readonly #drains: boolean;
   readonly #keepsOrigin: boolean;
 
@@ -97,6 +98,7 @@ export class EventLoop implements Loop {
     this.reactor = reactor;
     this.#mostCallbacks = budget.callbacks ?? NEVER;
     this.#mostMs = budget.timeMs ?? NEVER;
+    this.#ownsPoller = settings.ownsPoller;
     this.#drains = settings.drains;
     this.#keepsOrigin = slowMs < NEVER;
     this.now = clock.now();
@@ -134,6 +136,11 @@ export class EventLoop implements Loop {
     return this.runner.halted;
   }
 
+  get waitsLater(): boolean {
+    // An attached one may be waiting whenever it is not in a turn.
+    return this.#ownsPoller && (this.turning || this.listener === undefined);
+  }
+
   get deferred(): number {
     return this.#deferred.length;
   }
@@ -144,6 +151,7 @@ export class EventLoop implements Loop {
     this.runner.halted = true;
     for (const timer of this.wheel.clear()) timer.abandon();
     for (const watcher of [...this.table.watchers()]) watcher.close();
+    this.table.beforeWait();
     for (const hooks of Object.values(this.hooks)) for (const hook of hooks) hook.close();
     for (const handle of this.handles) handle.close();
     const calls = this.#deferred;
@@ -243,31 +251,25 @@ export class EventLoop implements Loop {
       // Paused or closed since it was found: that costs nothing.
       if (!item?.wanted) continue;
       runner.run(item, 0);
-      if (runner.called >= most || runner.mark >= until) return;
+      if (runner.called >= most || (until < NEVER && runner.mark >= until)) return;
     }
   };
 
   #runTimers(): void {
     // The callbacks above took their time.
     this.#dueAt = this.runner.mark;
-    this.#dueCount = this.wheel.takeDue(this.#dueAt);
-    this.#dueNext = 0;
-    if (this.#dueCount > 0) this.#manyTimes(this.#dueCount, this.#runDue);
+    const count = this.wheel.takeDue(this.#dueAt);
+    if (count > 0) this.#manyTimes(count, this.#runDue);
   }
 
   readonly #runDue = (): void => {
-    const { runner } = this;
-    const { due } = this.wheel;
+    const { runner, wheel } = this;
     const at = this.#dueAt;
-    while (this.#dueNext < this.#dueCount) {
+    while (wheel.serving) {
       runner.between();
-      const timer = due[this.#dueNext] as Timed;
-      due[this.#dueNext++] = undefined;
-      // Closed or set anew by one before it.
-      if (!timer.waiting) continue;
-      if (this.closed) timer.abandon();
-      else if (runner.halted) this.wheel.putBack(timer);
-      else if (timer.isDue()) runner.run(timer, at);
+      if (runner.halted) wheel.putBackDue();
+      const timer = wheel.shiftDue();
+      if (timer?.isDue()) runner.run(timer, at);
     }
   };
 

@@ -1,50 +1,69 @@
 // What a reactor hands out: watchers, timers, hooks and the rest. All of them are closed once and for
 // all, may keep the process alive while they are active, call back in the async context they were
 // made in, and can be closed by an AbortSignal.
-import { AsyncResource } from 'node:async_hooks';
-import { inspect } from 'node:util';
-import { heed, ignore } from './abort.js';
+import type { AsyncResource } from 'node:async_hooks';
+import { type Abortable, followSignal, unfollowSignal } from './abort.js';
+import type { Context } from './async-context.js';
 import { PolluxError } from './errors.js';
 import type { Loop } from './loop.js';
 
-export abstract class Handle {
-  /** @internal Where it was made, if the reactor keeps that for its reports. */
-  readonly origin: string | undefined;
-  readonly #loop: Loop;
-  readonly #resource: AsyncResource;
-  readonly #signal: AbortSignal | undefined;
-  #active = false;
-  #refd = true;
-  #closed = false;
+const ACTIVE = 1;
+const REFD = 2;
+const CLOSED = 4;
+/** Both: it keeps the process alive. */
+const ALIVE = ACTIVE | REFD;
 
-  /** @internal */
-  constructor(loop: Loop, type: string, signal?: AbortSignal) {
+/** What a plain timer has none of: a million of them are a million objects of few fields. */
+interface Rest {
+  readonly context: Context;
+  readonly signal: AbortSignal | undefined;
+  readonly origin: string | undefined;
+}
+
+export abstract class Handle implements Abortable {
+  readonly #loop: Loop;
+  /** ACTIVE, REFD, CLOSED. */
+  #state = REFD;
+  readonly #rest: Rest | undefined;
+
+  /** @internal The AsyncLocalStorage of each call is that of `context`. */
+  constructor(loop: Loop, context: Context, signal: AbortSignal | undefined) {
     this.#loop = loop;
-    this.origin = loop.origin();
-    // The AsyncLocalStorage of each call is that of this moment.
-    this.#resource = new AsyncResource(type);
-    this.#signal = signal;
-    if (signal !== undefined) heed(signal, this);
+    const origin = loop.origin();
+    this.#rest =
+      context === undefined && signal === undefined && origin === undefined
+        ? undefined
+        : { context, signal, origin };
+    if (signal !== undefined) followSignal(signal, this);
+  }
+
+  /** @internal Where it was made, if the reactor keeps that for its reports. */
+  get origin(): string | undefined {
+    return this.#rest?.origin;
   }
 
   /** Whether a call may come: not while paused, stopped or closed. */
   get active(): boolean {
-    return this.#active;
+    return (this.#state & ACTIVE) !== 0;
   }
 
   /** By `close`, by its signal, or with the reactor. */
   get closed(): boolean {
-    return this.#closed || this.#loop.closed;
+    return (this.#state & CLOSED) !== 0 || this.#loop.closed;
   }
 
   /** Idempotent. From here on there are no calls, not even of what was found already. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.setActive(false);
-    this.ignoreSignal();
-    this.#resource.emitDestroy();
+    if ((this.#state & CLOSED) !== 0) return;
+    Handle.#set(this, (this.#state & REFD) | CLOSED);
+    this.unfollowSignal();
+    this.#rest?.context?.emitDestroy();
     this.release();
+  }
+
+  /** @internal Its signal was aborted. */
+  abort(): void {
+    this.close();
   }
 
   [Symbol.dispose](): void {
@@ -53,22 +72,27 @@ export abstract class Handle {
 
   /** Whether it keeps the process, and `run()`, alive while active. */
   hasRef(): boolean {
-    return this.#refd;
+    return (this.#state & REFD) !== 0;
   }
 
   ref(): this {
-    if (!this.#closed) this.#set(true, this.#active);
+    if ((this.#state & CLOSED) === 0) Handle.#set(this, this.#state | REFD);
     return this;
   }
 
   unref(): this {
-    if (!this.#closed) this.#set(false, this.#active);
+    if ((this.#state & CLOSED) === 0) Handle.#set(this, this.#state & ~REFD);
     return this;
   }
 
   /** @internal */
   protected get loop(): Loop {
     return this.#loop;
+  }
+
+  /** @internal */
+  protected get context(): Context {
+    return this.#rest?.context;
   }
 
   /** @internal */
@@ -79,43 +103,46 @@ export abstract class Handle {
 
   /** @internal */
   protected setActive(active: boolean): void {
-    this.#set(this.#refd, active);
+    Handle.#set(this, active ? this.#state | ACTIVE : this.#state & ~ACTIVE);
   }
 
   /** @internal Calls back; throws what the callback throws. */
   protected invoke<Args extends unknown[]>(callback: (...args: Args) => void, ...args: Args): void {
-    this.#resource.runInAsyncScope(callback, undefined, ...args);
+    const context = this.#rest?.context as AsyncResource;
+    context.runInAsyncScope(callback, undefined, ...args);
   }
 
-  /** @internal After `ignoreSignal`: it closes this again; at once, if it was aborted meanwhile. */
-  protected heedSignal(): void {
-    if (this.#signal?.aborted) this.close();
-    else if (this.#signal !== undefined) heed(this.#signal, this);
+  /** @internal After `unfollowSignal`: it closes this again; at once, if it was aborted meanwhile. */
+  protected followSignal(): void {
+    const signal = this.#rest?.signal;
+    if (signal?.aborted) this.close();
+    else if (signal !== undefined) followSignal(signal, this);
   }
 
   /** @internal A handle that nobody else knows is not kept by a signal that lives on. */
-  protected ignoreSignal(): void {
-    if (this.#signal !== undefined) ignore(this.#signal, this);
+  protected unfollowSignal(): void {
+    const signal = this.#rest?.signal;
+    if (signal !== undefined) unfollowSignal(signal, this);
   }
 
   /** @internal */
   protected assertOpen(): void {
-    if (!this.#closed && !this.#loop.closed) return;
+    if ((this.#state & CLOSED) === 0 && !this.#loop.closed) return;
     throw new PolluxError('ERR_POLLUX_CLOSED', `This is closed: ${this.label}`);
   }
 
-  #set(refd: boolean, active: boolean): void {
-    const before = this.#refd && this.#active;
-    this.#refd = refd;
-    this.#active = active;
-    const after = refd && active;
-    if (after && !before) this.#loop.liveness.add();
-    if (before && !after) this.#loop.liveness.remove();
+  /** Static, for a private method is a field of each object. */
+  static #set(handle: Handle, state: number): void {
+    const before = handle.#state & ALIVE;
+    handle.#state = state;
+    const after = state & ALIVE;
+    if (after === ALIVE && before !== ALIVE) handle.#loop.liveness.add();
+    if (before === ALIVE && after !== ALIVE) handle.#loop.liveness.remove();
   }
 }
 
 // For console.log and debuggers: what it is and how it stands, not its insides.
-Object.defineProperty(Handle.prototype, inspect.custom, {
+Object.defineProperty(Handle.prototype, Symbol.for('nodejs.util.inspect.custom'), {
   value(this: Handle): string {
     const state = this.closed ? 'closed' : this.active ? 'active' : 'not active';
     return `<${this.constructor.name}: ${this.label}, ${state}${this.hasRef() ? '' : ', unref'}>`;

@@ -1,5 +1,6 @@
 // Hooks: callbacks of every turn. `prepare` runs before each wait, `check` after it, `idle` in a turn
 // that had nothing else to do (while there is an idle hook, the reactor looks but does not wait).
+import { AsyncResource } from 'node:async_hooks';
 import { Handle } from './handle.js';
 import type { Loop } from './loop.js';
 
@@ -20,7 +21,7 @@ export class Hook extends Handle {
     callback: HookCallback,
     signal: AbortSignal | undefined,
   ) {
-    super(loop, 'POLLUXHOOK', signal);
+    super(loop, new AsyncResource('POLLUXHOOK'), signal);
     this.kind = kind;
     this.#hooks = hooks;
     this.#callback = callback;

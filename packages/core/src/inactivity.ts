@@ -2,7 +2,7 @@
 // note when it is due, and sets itself anew for the rest. So a busy connection costs the wheel
 // nothing, and ten thousand idle ones an item each.
 import type { Loop, Timed } from './loop.js';
-import type { WheelItem } from './timer-wheel.js';
+import { NOWHERE } from './timer-places.js';
 
 interface Watched {
   hasRef(): boolean;
@@ -18,12 +18,7 @@ export class Inactivity implements Timed {
   readonly #loop: Loop;
   readonly #watched: Watched;
   #last = 0;
-  #running = false;
-  deadline = 0;
-  order = 0;
-  slot = -1;
-  next: WheelItem | undefined = undefined;
-  previous: WheelItem | undefined = undefined;
+  place: number = NOWHERE;
 
   constructor(loop: Loop, watched: Watched, ms: number) {
     this.#loop = loop;
@@ -37,10 +32,6 @@ export class Inactivity implements Timed {
 
   get origin(): string | undefined {
     return this.#watched.origin;
-  }
-
-  get waiting(): boolean {
-    return this.#running && this.slot < 0;
   }
 
   get remaining(): number {
@@ -59,8 +50,7 @@ export class Inactivity implements Timed {
   /** The time begins anew; it is left in the wheel, too early, if it is there. */
   start(): void {
     this.#last = this.#loop.clock.now();
-    this.#running = true;
-    if (this.slot < 0) this.#set();
+    if (this.place < 0) this.#set();
   }
 
   abandon(): void {
@@ -68,7 +58,6 @@ export class Inactivity implements Timed {
   }
 
   stop(): void {
-    this.#running = false;
     this.#loop.wheel.remove(this);
   }
 
@@ -90,8 +79,8 @@ export class Inactivity implements Timed {
   }
 
   #set(): void {
-    this.deadline = this.#last + this.ms;
-    this.#loop.wheel.insert(this);
-    this.#loop.retime(this.deadline);
+    const deadline = this.#last + this.ms;
+    this.#loop.wheel.insert(this, deadline);
+    this.#loop.retime(deadline);
   }
 }

@@ -1,5 +1,6 @@
 // @pollux/core: the reactor, the poller contract and the choice of backend.
 
+export { type Abortable, checkSignal, followSignal, unfollowSignal } from './abort.js';
 export type {
   BackendModule,
   Capabilities,

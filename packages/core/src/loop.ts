@@ -28,8 +28,6 @@ export interface Ready extends Runnable {
 
 /** Due at some time. */
 export interface Timed extends WheelItem, Runnable {
-  /** Whether it still waits for its time, in the wheel or just taken out of it. */
-  readonly waiting: boolean;
   /** Whether its time has come indeed. If not, it has set itself anew. */
   isDue(): boolean;
   /** Milliseconds until it is due. */
@@ -52,6 +50,8 @@ export interface Loop {
   readonly closed: boolean;
   /** No callback may run: it was stopped, or closed. */
   readonly halted: boolean;
+  /** Whether the poller is ours, and not looked at before `table.beforeWait`. */
+  readonly waitsLater: boolean;
   /** When this turn began, on `clock`. */
   readonly now: number;
   /** Where a handle is being made, if the reactor keeps that. */

@@ -1,4 +1,5 @@
 // The options of a reactor and of what it hands out, and their checks.
+import { checkSignal } from './abort.js';
 import type { Clock } from './clock.js';
 import { invalidType, outOfRange } from './errors.js';
 import type { Budget } from './event-loop.js';
@@ -14,7 +15,6 @@ import {
   checkOneOf,
   checkOptions,
   checkPositive,
-  checkSignalOption,
 } from './validate.js';
 
 export interface ReactorOptions extends SelectionOptions {
@@ -135,7 +135,7 @@ export function checkWatchOptions(interest: number, options: WatchOptions): void
   if (options.alwaysReady) {
     checkOneOf('options.mode', options.mode, ['level', 'oneshot']);
   }
-  checkSignalOption(options.signal);
+  checkSignal(options.signal);
 }
 
 /** A stream is a oneshot, and is always for something. */
@@ -148,7 +148,7 @@ export function checkStreamOptions(interest: number, options: WatchOptions): voi
 export function checkTimerOptions(options: TimerOptions): void {
   checkOptions('options', options);
   checkBoolean('options.repeat', options.repeat);
-  checkSignalOption(options.signal);
+  checkSignal(options.signal);
 }
 
 export function checkBatchOptions(options: BatchOptions): void {
@@ -159,18 +159,18 @@ export function checkBatchOptions(options: BatchOptions): void {
 export function checkSignalOptions(options: SignalOptions): void {
   checkOptions('options', options);
   checkPriority(options.priority);
-  checkSignalOption(options.signal);
+  checkSignal(options.signal);
 }
 
 export function checkChildOptions(options: ChildOptions): void {
   checkOptions('options', options);
   checkBoolean('options.reap', options.reap);
-  checkSignalOption(options.signal);
+  checkSignal(options.signal);
 }
 
 export function checkAbortOptions(options: AbortOptions): void {
   checkOptions('options', options);
-  checkSignalOption(options.signal);
+  checkSignal(options.signal);
 }
 
 function checkPriority(priority: unknown): void {

@@ -41,7 +41,7 @@ import {
 import { bindingOf, createPoller } from './selection.js';
 import { checkSignal, type SignalCallback, SignalWatcher } from './signal-watcher.js';
 import { type ReactorStats, statsOf } from './stats.js';
-import { checkDelay, Timer, type TimerCallback, type TimerSettings } from './timer.js';
+import { checkDelay, Interval, type Time, Timer, type TimerCallback, WallTime } from './timer.js';
 import { checkFd, checkFunction, checkInteger, checkInterest, checkTimeout } from './validate.js';
 import { type WatchCallback, Watcher, type WatcherSettings } from './watcher.js';
 
@@ -73,6 +73,7 @@ export class Reactor {
     }
     this.#loop = new EventLoop({
       poller: this.poller,
+      ownsPoller: this.#ownsPoller,
       clock: options.clock ?? systemClock,
       host: hostFor(bindingOf(this.poller.backend)),
       reactor: this,
@@ -158,14 +159,14 @@ export class Reactor {
    * Calls back after `delayMs` milliseconds, fractions allowed, never early; with `repeat`, again
    * and again on the same grid, without a burst after a stall.
    */
-  timer(delayMs: number, callback: TimerCallback, options: TimerOptions = {}): Timer {
+  timer(delayMs: number, callback: TimerCallback, options?: TimerOptions): Timer {
     this.#assertOpen();
     checkDelay(delayMs, false);
     checkFunction('callback', callback);
+    if (options === undefined) return this.#timer(callback, delayMs, undefined);
     checkTimerOptions(options);
-    const repeats = options.repeat ?? false;
-    const delay = checkDelay(delayMs, repeats);
-    return this.#timer(callback, { delay, repeats, signal: options.signal });
+    const time = options.repeat ? new Interval(checkDelay(delayMs, true)) : delayMs;
+    return this.#timer(callback, time, options.signal);
   }
 
   /**
@@ -181,7 +182,7 @@ export class Reactor {
     }
     checkFunction('callback', callback);
     checkAbortOptions(options);
-    return this.#timer(callback, { wall, signal: options.signal });
+    return this.#timer(callback, new WallTime(wall), options.signal);
   }
 
   /** Calls back once in the next turn, after its watchers and timers. Keeps the process alive. */
@@ -399,9 +400,9 @@ export class Reactor {
     );
   }
 
-  #timer(callback: TimerCallback, settings: TimerSettings): Timer {
+  #timer(callback: TimerCallback, time: Time, signal: AbortSignal | undefined): Timer {
     this.#ensureAttached();
-    return new Timer(this.#loop, callback, settings);
+    return new Timer(this.#loop, callback, time, signal);
   }
 
   #hook(kind: HookKind, callback: HookCallback, options: HookOptions): Hook {

@@ -12,9 +12,13 @@ export class Runner {
   readonly #slowMs: number;
   readonly #reactor: object;
   #mark = 0;
-  /** The callback that ran last, and how long it took: what it has queued is its cost too. */
+  /**
+   * The callback that ran last, how long it took, and whether that is known: what it has queued is
+   * its cost too, so the clock is read once for both unless somebody asks between them.
+   */
   #last: Runnable | undefined;
   #lastTook = 0;
+  #lastKnown = true;
   /** Whether a body of `within` runs. */
   #within = false;
   /** How many ran in this turn. */
@@ -35,6 +39,7 @@ export class Runner {
 
   /** When the last callback of this turn, or what it had queued, ended; or the turn began. */
   get mark(): number {
+    if (!this.#lastKnown) this.#measure();
     return this.#mark;
   }
 
@@ -46,6 +51,7 @@ export class Runner {
   /** The end of a turn that nobody else will drain after. */
   end(drain: boolean): void {
     if (drain && this.called > 0) this.#drain();
+    if (!this.#lastKnown) this.#measure();
     this.#last = undefined;
   }
 
@@ -77,22 +83,29 @@ export class Runner {
     } catch (error) {
       this.#host.report(error);
     }
-    const took = this.#sinceMark();
     this.#last = item;
-    this.#lastTook = took;
-    if (took > this.longestMs) this.longestMs = took;
-    if (took >= this.#slowMs) this.#reportSlow(item, took);
+    this.#lastTook = 0;
+    this.#lastKnown = false;
   }
 
   #drain(): void {
     if (this.#within) this.#host.drainWithin();
     else this.#host.drain();
     if (this.#last === undefined) return;
-    const took = this.#lastTook + this.#sinceMark();
+    this.#measure();
+    this.#last = undefined;
+  }
+
+  /** Adds the time since the mark to what the last callback took. */
+  #measure(): void {
+    const before = this.#lastTook;
+    const took = before + this.#sinceMark();
+    this.#lastTook = took;
+    this.#lastKnown = true;
     if (took > this.longestMs) this.longestMs = took;
     // Reported once.
-    if (took >= this.#slowMs && this.#lastTook < this.#slowMs) this.#reportSlow(this.#last, took);
-    this.#last = undefined;
+    if (took < this.#slowMs || before >= this.#slowMs || this.#last === undefined) return;
+    this.#reportSlow(this.#last, took);
   }
 
   #sinceMark(): number {

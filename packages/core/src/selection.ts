@@ -7,9 +7,6 @@
 // reason to take a worse one; and a backend asked for by name is taken or refused, never replaced.
 //
 // This file and the doctor are the only places that know operating systems by name.
-import { closeSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import {
   type BackendModule,
   CAPABILITY_NAMES,
@@ -17,6 +14,7 @@ import {
   type CapabilityName,
   type NativeBinding,
 } from './backend.js';
+import { createRequire, fs } from './builtins.js';
 import { channels } from './channels.js';
 import { invalidType, PolluxError } from './errors.js';
 import type { DriverName, Poller, Waker } from './poller.js';
@@ -106,7 +104,6 @@ export interface Selection {
   readonly candidates: readonly Candidate[];
 }
 
-const require = createRequire(import.meta.url);
 const UNAVAILABLE: ReadonlySet<ReasonCode> = new Set([
   'package-missing',
   'prebuild-missing',
@@ -282,6 +279,7 @@ function load(name: string): { module: BackendModule; binding: NativeBinding } {
   let entry = loaded.get(name);
   if (entry === undefined) {
     assertDescriptorsLeft();
+    const require = createRequire(import.meta.url);
     const { backend: module } = require(`@pollux/${name}`) as { backend: BackendModule };
     entry = { module, binding: module.load() };
     loaded.set(name, entry);
@@ -295,7 +293,8 @@ function load(name: string): { module: BackendModule; binding: NativeBinding } {
  */
 function assertDescriptorsLeft(): void {
   try {
-    closeSync(openSync(fileURLToPath(import.meta.url), 'r'));
+    const { closeSync, openSync } = fs();
+    closeSync(openSync(new URL(import.meta.url), 'r'));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EMFILE' || code === 'ENFILE') throw error;

@@ -1,8 +1,8 @@
 // Signals as callbacks of a reactor, on top of Node's own handling: one process listener per signal,
 // however many watchers and reactors there are. What Node does for a listener of process.on it does
 // for these too (SIGINT and SIGTERM no longer end the process), and undoes when the last is closed.
-import { constants } from 'node:os';
-import { isMainThread } from 'node:worker_threads';
+import { AsyncResource } from 'node:async_hooks';
+import { os, workers } from './builtins.js';
 import { invalidType, invalidValue, PolluxError } from './errors.js';
 import { Handle } from './handle.js';
 import type { Loop, Ready } from './loop.js';
@@ -27,7 +27,7 @@ export class SignalWatcher extends Handle implements Ready {
     callback: SignalCallback,
     settings: { priority: number; signal: AbortSignal | undefined },
   ) {
-    super(loop, 'POLLUXSIGNAL', settings.signal);
+    super(loop, new AsyncResource('POLLUXSIGNAL'), settings.signal);
     this.name = name;
     this.#callback = callback;
     this.priority = settings.priority;
@@ -85,11 +85,11 @@ export class SignalWatcher extends Handle implements Ready {
 /** A signal that exists and can be caught, in a thread and a mode that can see it. */
 export function checkSignal(name: unknown, mode: 'attached' | 'blocking'): void {
   if (typeof name !== 'string') throw invalidType('name', 'of type string', name);
-  if (!(name in constants.signals)) throw invalidValue('name', 'the name of a signal', name);
+  if (!(name in os().constants.signals)) throw invalidValue('name', 'the name of a signal', name);
   if (name === 'SIGKILL' || name === 'SIGSTOP') {
     throw invalidValue('name', 'a signal that can be caught', name);
   }
-  if (!isMainThread) {
+  if (!workers().isMainThread) {
     throw new PolluxError(
       'ERR_POLLUX_UNSUPPORTED',
       "Signals are the main thread's: Node does not hand them to workers",

@@ -1,80 +1,91 @@
 // The timers of a reactor: a hierarchical timing wheel (Varghese and Lauck, 1987).
 //
 // Insert and cancel are a few assignments however many timers there are, and nothing is allocated
-// for either: an item is linked into the list of a slot by its own fields. A slot of the lowest
-// level is one millisecond; its timers are sorted by deadline, fractions included, when it is due. A
-// slot of a higher level spans a whole turn of the one below it, and is dealt out into that when its
-// time has come, so an item moves at most once per level.
+// for either. A slot of the lowest level is one millisecond; its timers are sorted by deadline,
+// fractions included, when it is due. A slot of a higher level spans a whole turn of the one below
+// it, and is dealt out into that when its time has come, so an item moves at most once per level.
 //
 // The level of an item is that of the highest bit in which its millisecond differs from the wheel's
 // present one. So all of level 0 is due before any of level 1, and so on, and the earliest slot is
 // found in bitmaps, without a search over time.
+//
+// Deadlines and links are in a typed array, by the place of an item (timer-places.ts), not fields of
+// it: a million timers are then a million small objects that the garbage collector need not follow
+// from one to the next, and a deadline is no number on the heap.
+import { NOWHERE, TAKEN, TimerPlaces, type WheelItem } from './timer-places.js';
+import { DeadlineSort } from './timer-sort.js';
 
-/** What the wheel needs of a timer. The fields belong to the wheel. */
-export interface WheelItem {
-  /** Milliseconds on the reactor's clock, with fractions; may be Infinity. */
-  deadline: number;
-  /** Rises with each insertion; breaks ties. */
-  order: number;
-  /** The slot it is in, -1 for none. */
-  slot: number;
-  next: WheelItem | undefined;
-  previous: WheelItem | undefined;
-}
+export type { WheelItem } from './timer-places.js';
 
 const SLOT_BITS = 6;
 const SLOTS = 1 << SLOT_BITS;
 /** 64^8 ms: 8,925 years. Later than that, and Infinity, is never. */
 const LEVELS = 8;
+const NEVER = LEVELS * SLOTS;
 const HALF = 32;
-/** `due` does not stay larger than this. */
+/** So many items are looked at together. */
+const TOGETHER = 32;
+/** What is due may be so many without their list being given back afterwards. */
 const MANY = 4096;
-/** Up to here, a sort in place beats one that allocates. */
-const FEW = 64;
 const END_OF_TIME = SLOTS ** LEVELS - 1;
+/** Milliseconds up to here are small integers to V8, and bits can be compared. */
+const SMALL = 2 ** 30;
 
 export class TimerWheel<T extends WheelItem> {
-  /** First and last item of each slot, level by level; one more for what never comes. */
-  readonly #first: (T | undefined)[] = new Array(LEVELS * SLOTS + 1).fill(undefined);
-  readonly #last: (T | undefined)[] = new Array(LEVELS * SLOTS + 1).fill(undefined);
+  readonly #places = new TimerPlaces<T>();
+  readonly #sort = new DeadlineSort();
+  /** First and last place of each slot, level by level; one more for what never comes. */
+  readonly #first = new Int32Array(NEVER + 1).fill(NOWHERE);
+  readonly #last = new Int32Array(NEVER + 1).fill(NOWHERE);
   /** Two words per level: which slots have items. */
   readonly #busy = new Uint32Array(LEVELS * 2);
   /** The millisecond the wheel stands at: no item is before it. */
   #tick = 0;
   readonly #base: number;
   #size = 0;
-  #order = 0;
   /** The slot of level 0 whose earliest deadline is known, -1 for none, and that deadline. */
   #knownSlot = -1;
   #known = 0;
-  /** What takeDue took. It is kept, and so filled without allocating; who reads it clears it. */
-  readonly due: (T | undefined)[] = [];
+  /** What takeDue took: places in order, NOWHERE for one removed since; how many; the next of them. */
+  #due: Int32Array = new Int32Array(64);
+  #dueCount = 0;
+  #dueNext = 0;
+  /** Of no use, but for it what computes it is not left out. */
+  touched = 0;
 
   /** `now` is the clock's, in milliseconds; all deadlines are on the same clock. */
   constructor(now: number) {
     this.#base = Math.floor(now);
   }
 
+  /** How many are in it. What is due and taken is not. */
   get size(): number {
     return this.#size;
   }
 
-  insert(item: T): void {
-    item.order = this.#order++;
-    this.putBack(item);
-  }
-
-  /** For one that was taken out and not served: it keeps its place among its equals. */
-  putBack(item: T): void {
+  /** Its deadline: milliseconds on the reactor's clock, with fractions; may be Infinity. */
+  insert(item: T, deadline: number): void {
     this.#size++;
-    this.#link(item, this.#slotOf(item.deadline));
+    this.#link(this.#places.take(item, deadline), this.#slotOf(deadline));
   }
 
-  /** Does nothing for an item that is not in the wheel. */
+  /** Does nothing for an item that is neither in the wheel nor due. */
   remove(item: T): void {
-    if (item.slot < 0) return;
-    this.#size--;
-    this.#unlink(item);
+    const { place } = item;
+    if (place < 0) return;
+    const places = this.#places;
+    if (places.slot(place) === TAKEN) {
+      this.#due[places.next(place)] = NOWHERE;
+    } else {
+      this.#size--;
+      this.#unlink(place);
+    }
+    places.release(place);
+  }
+
+  /** The deadline of an item that is in the wheel, or due and not yet served. */
+  deadlineOf(item: T): number {
+    return this.#places.deadline(item.place);
   }
 
   /**
@@ -86,21 +97,24 @@ export class TimerWheel<T extends WheelItem> {
     if (slot < 0) return Number.POSITIVE_INFINITY;
     if (slot >= SLOTS) return this.#base + this.#startOf(slot);
     if (slot !== this.#knownSlot) {
-      this.#known = Number.POSITIVE_INFINITY;
-      for (let item = this.#first[slot]; item !== undefined; item = item.next as T | undefined) {
-        if (item.deadline < this.#known) this.#known = item.deadline;
+      const places = this.#places;
+      let known = Number.POSITIVE_INFINITY;
+      for (let at = this.#first[slot] as number; at >= 0; at = places.next(at)) {
+        known = Math.min(known, places.deadline(at));
       }
+      this.#known = known;
       this.#knownSlot = slot;
     }
     return this.#known;
   }
 
   /**
-   * Takes out every item whose deadline is `now` or before it, in order of deadline, and of
-   * insertion where equal. Returns how many; they are the first ones of `due`, until the next call.
+   * Takes out every item whose deadline is `now` or before it, for `shiftDue` to hand out in order of
+   * deadline, and of insertion where equal. Returns how many.
    */
   takeDue(now: number): number {
-    if (this.due.length > MANY) this.due.length = 0;
+    this.putBackDue();
+    this.#tidy();
     let count = 0;
     const nowTick = Math.min(Math.floor(now) - this.#base, END_OF_TIME);
     for (;;) {
@@ -109,70 +123,117 @@ export class TimerWheel<T extends WheelItem> {
       const start = this.#startOf(slot);
       if (start > nowTick) break;
       this.#tick = start;
-      if (slot >= SLOTS) {
+      // After a stall all of a higher slot may be due: then it is sorted as a whole.
+      if (slot >= SLOTS && start + SLOTS ** (slot >> SLOT_BITS) > nowTick) {
         this.#dealOut(slot);
         continue;
       }
       count = this.#takeSlot(slot, now, count);
       // Something in it is not due yet.
-      if (this.#first[slot] !== undefined) break;
+      if (this.#first[slot] !== NOWHERE) break;
     }
     if (nowTick > this.#tick) this.#standAt(nowTick);
+    this.#dueCount = count;
     return count;
+  }
+
+  /** Whether something that was due may not have been served yet. */
+  get serving(): boolean {
+    return this.#dueNext < this.#dueCount;
+  }
+
+  /** The next one that is due, and was not removed meanwhile; undefined if there is none left. */
+  shiftDue(): T | undefined {
+    while (this.#dueNext < this.#dueCount) {
+      if (this.#dueNext % TOGETHER === 0) this.touched = this.#touch();
+      const place = this.#due[this.#dueNext++] as number;
+      if (place >= 0) return this.#places.release(place);
+    }
+    return undefined;
+  }
+
+  /**
+   * Looks at the next few items, one right after the other: what of a million timers is not in the
+   * cache is then fetched for all of them at once, not for each when it is called.
+   */
+  #touch(): number {
+    const end = Math.min(this.#dueNext + TOGETHER, this.#dueCount);
+    let seen = 0;
+    for (let n = this.#dueNext; n < end; n++) {
+      const place = this.#due[n] as number;
+      if (place >= 0) seen += this.#places.item(place).place;
+    }
+    return seen;
+  }
+
+  /** What is due and was not served is in the wheel again, and keeps its place among its equals. */
+  putBackDue(): void {
+    while (this.#dueNext < this.#dueCount) {
+      const place = this.#due[this.#dueNext++] as number;
+      if (place < 0) continue;
+      this.#size++;
+      this.#link(place, this.#slotOf(this.#places.deadline(place)));
+    }
   }
 
   /** Everything that is in it, in no particular order. */
   *items(): Generator<T> {
     for (const first of this.#first) {
-      for (let item = first; item !== undefined; item = item.next as T | undefined) yield item;
+      for (let at = first; at >= 0; at = this.#places.next(at)) {
+        yield this.#places.item(at);
+      }
     }
   }
 
-  /** Takes out everything. */
+  /** Takes out everything, and what is due. */
   clear(): T[] {
-    const all: T[] = [];
-    for (let slot = 0; slot < this.#first.length; slot++) {
-      for (let item = this.#first[slot]; item !== undefined; ) {
-        const next = item.next as T | undefined;
-        this.#unlink(item);
-        all.push(item);
-        item = next;
-      }
-    }
-    this.#size = 0;
+    this.putBackDue();
+    const all = [...this.items()];
+    for (const item of all) this.remove(item);
     return all;
   }
 
-  /** Takes what is due of a millisecond, sorted, to `due` from a place on; returns where it ends. */
+  /** Nothing is due now: what a burst has left behind is given back. */
+  #tidy(): void {
+    this.#dueNext = 0;
+    this.#dueCount = 0;
+    if (this.#due.length > MANY) this.#due = new Int32Array(64);
+    this.#places.shrink(this.#size, this.#first, this.#last);
+  }
+
+  /** Takes what is due of a millisecond, sorted, to `#due` from an index on; returns where it ends. */
   #takeSlot(slot: number, now: number, from: number): number {
-    const { due } = this;
+    const places = this.#places;
     let to = from;
     let sorted = true;
-    for (let item = this.#first[slot]; item !== undefined; ) {
-      const next = item.next as T | undefined;
-      if (item.deadline <= now) {
-        this.#unlink(item);
-        this.#size--;
-        if (to > from && byDeadline(due[to - 1] as T, item) > 0) sorted = false;
-        due[to++] = item;
+    for (let at = this.#first[slot] as number; at >= 0; ) {
+      const following = places.next(at);
+      if (places.deadline(at) <= now) {
+        this.#unlink(at);
+        if (to === this.#due.length) this.#due = larger(this.#due);
+        if (to > from && places.isBefore(at, this.#due[to - 1] as number)) sorted = false;
+        this.#due[to++] = at;
       }
-      item = next;
+      at = following;
     }
+    this.#size -= to - from;
     // Milliseconds come in order; within one, a slot is often sorted, or small.
-    if (sorted) return to;
-    const items = due as T[];
-    if (to - from <= FEW) insertionSort(items, from, to);
-    else for (const item of items.slice(from, to).sort(byDeadline)) due[from++] = item;
+    if (!sorted) this.#sort.sort(this.#due, from, to, places);
+    for (let n = from; n < to; n++) places.setNext(this.#due[n] as number, n);
     return to;
   }
 
   /** A slot of a higher level has come: its items go where they belong as seen from its start. */
   #dealOut(slot: number): void {
-    for (let item = this.#first[slot]; item !== undefined; ) {
-      const next = item.next as T | undefined;
-      this.#unlink(item);
-      this.#link(item, this.#slotOf(item.deadline));
-      item = next;
+    const places = this.#places;
+    let at = this.#first[slot] as number;
+    this.#first[slot] = NOWHERE;
+    this.#last[slot] = NOWHERE;
+    this.#setIdle(slot);
+    while (at >= 0) {
+      const following = places.next(at);
+      this.#link(at, this.#slotOf(places.deadline(at)));
+      at = following;
     }
   }
 
@@ -186,18 +247,20 @@ export class TimerWheel<T extends WheelItem> {
   }
 
   #slotOf(deadline: number): number {
-    if (!(deadline < this.#base + END_OF_TIME)) return LEVELS * SLOTS;
+    if (!(deadline < this.#base + END_OF_TIME)) return NEVER;
     const tick = Math.max(Math.floor(deadline) - this.#base, this.#tick);
+    if (tick < SMALL) {
+      const bit = 31 - Math.clz32((tick ^ this.#tick) | 1);
+      const level = (bit / SLOT_BITS) | 0;
+      return level * SLOTS + ((tick >> (level * SLOT_BITS)) & (SLOTS - 1));
+    }
     let level = 0;
     let mine = tick;
-    let present = this.#tick;
-    for (let a = mine, b = present; ; ) {
+    for (let a = tick, b = this.#tick; ; level++) {
       a = Math.floor(a / SLOTS);
       b = Math.floor(b / SLOTS);
       if (a === b) break;
-      level++;
       mine = a;
-      present = b;
     }
     return level * SLOTS + (mine % SLOTS);
   }
@@ -221,38 +284,41 @@ export class TimerWheel<T extends WheelItem> {
     return -1;
   }
 
-  #link(item: T, slot: number): void {
-    const last = this.#last[slot];
-    item.slot = slot;
-    item.next = undefined;
-    item.previous = last;
-    if (slot === this.#knownSlot && item.deadline < this.#known) this.#known = item.deadline;
-    this.#last[slot] = item;
-    if (last !== undefined) {
-      last.next = item;
+  #link(place: number, slot: number): void {
+    const places = this.#places;
+    const last = this.#last[slot] as number;
+    places.setSlot(place, slot);
+    places.setNext(place, NOWHERE);
+    places.setPrevious(place, last);
+    this.#last[slot] = place;
+    if (slot === this.#knownSlot) this.#known = Math.min(this.#known, places.deadline(place));
+    if (last >= 0) {
+      places.setNext(last, place);
       return;
     }
-    this.#first[slot] = item;
-    if (slot < LEVELS * SLOTS) this.#busy[slot >> 5] = this.#wordOf(slot) | bitOf(slot);
+    this.#first[slot] = place;
+    if (slot < NEVER) this.#busy[slot >> 5] = (this.#busy[slot >> 5] as number) | bitOf(slot);
   }
 
-  #unlink(item: T): void {
-    const { slot, next, previous } = item;
-    if (slot === this.#knownSlot && item.deadline === this.#known) this.#knownSlot = -1;
-    item.slot = -1;
-    item.next = undefined;
-    item.previous = undefined;
-    if (next !== undefined) next.previous = previous;
-    else this.#last[slot] = previous as T | undefined;
-    if (previous !== undefined) previous.next = next;
-    else this.#first[slot] = next as T | undefined;
-    if (this.#first[slot] === undefined && slot < LEVELS * SLOTS) {
-      this.#busy[slot >> 5] = this.#wordOf(slot) & ~bitOf(slot);
+  #unlink(place: number): void {
+    const places = this.#places;
+    const slot = places.slot(place);
+    const next = places.next(place);
+    const previous = places.previous(place);
+    if (slot === this.#knownSlot && places.deadline(place) === this.#known) this.#knownSlot = -1;
+    places.setSlot(place, TAKEN);
+    if (next >= 0) places.setPrevious(next, previous);
+    else this.#last[slot] = previous;
+    if (previous >= 0) {
+      places.setNext(previous, next);
+      return;
     }
+    this.#first[slot] = next;
+    if (next < 0) this.#setIdle(slot);
   }
 
-  #wordOf(slot: number): number {
-    return this.#busy[slot >> 5] as number;
+  #setIdle(slot: number): void {
+    if (slot < NEVER) this.#busy[slot >> 5] = (this.#busy[slot >> 5] as number) & ~bitOf(slot);
   }
 }
 
@@ -264,20 +330,8 @@ function trailingZeros(word: number): number {
   return 31 - Math.clz32(word & -word);
 }
 
-function byDeadline(a: WheelItem, b: WheelItem): number {
-  return a.deadline - b.deadline || a.order - b.order;
-}
-
-function insertionSort(items: WheelItem[], from: number, to: number): void {
-  for (let i = from + 1; i < to; i++) {
-    const item = items[i] as WheelItem;
-    let at = i;
-    for (; at > from; at--) {
-      const before = items[at - 1] as WheelItem;
-      if (before.deadline < item.deadline) break;
-      if (before.deadline === item.deadline && before.order < item.order) break;
-      items[at] = before;
-    }
-    items[at] = item;
-  }
+function larger(list: Int32Array): Int32Array {
+  const twice = new Int32Array(2 * list.length);
+  twice.set(list);
+  return twice;
 }

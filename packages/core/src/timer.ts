@@ -1,73 +1,94 @@
 // A timer of a reactor: once or repeating, or at a time of the wall clock; to fractions of a
 // millisecond, and never early.
-import { wallNow } from './clock.js';
+import { callIn, capture } from './async-context.js';
+import { type Clock, wallNow } from './clock.js';
 import { invalidType, outOfRange } from './errors.js';
 import { Handle } from './handle.js';
 import type { Loop, Timed } from './loop.js';
-import type { WheelItem } from './timer-wheel.js';
+import { NOWHERE } from './timer-places.js';
 import { checkTimeout } from './validate.js';
 
 export type TimerCallback = (timer: Timer) => void;
 
-/** What the reactor has checked. `wall` counts from 1970, `delay` from now; milliseconds. */
-export type TimerSettings = { readonly signal?: AbortSignal | undefined } & (
-  | { readonly wall: number }
-  | { readonly delay: number; readonly repeats: boolean }
-);
+/** When a timer is due: once, after so many milliseconds; or again and again; or at a wall time. */
+export type Time = number | Interval | WallTime;
 
 /** A wall-clock timer looks at the wall clock this often: so soon is a jump of it noticed. */
 const WALL_STEP_MS = 1000;
 
-export class Timer extends Handle implements Timed {
-  // The wheel's own.
-  /** @internal */
-  deadline = 0;
-  /** @internal */
-  order = 0;
-  /** @internal */
-  slot = -1;
-  /** @internal */
-  next: WheelItem | undefined = undefined;
-  /** @internal */
-  previous: WheelItem | undefined = undefined;
+/** Every so many milliseconds, from when it was set. */
+export class Interval {
+  readonly ms: number;
+  /** On the reactor's clock. */
+  #deadline = 0;
 
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+
+  delay(now: number): number {
+    this.#deadline = now + this.ms;
+    return this.ms;
+  }
+
+  /** The first deadline on the grid that lies after `now`. */
+  next(now: number): number {
+    const late = now - this.#deadline;
+    const onGrid = this.#deadline + this.ms * (Math.floor(late / this.ms) + 1);
+    // Rounding, and intervals so tiny that the quotient is not finite.
+    this.#deadline = onGrid > now && onGrid < Infinity ? onGrid : now + this.ms;
+    return this.#deadline;
+  }
+}
+
+/** At a time of the wall clock: milliseconds since 1970. */
+export class WallTime {
+  readonly ms: number;
+
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+
+  delay(_now: number, clock: Clock): number {
+    return Math.min(Math.max(0, this.ms - wallNow(clock)), WALL_STEP_MS);
+  }
+}
+
+export class Timer extends Handle implements Timed {
+  /** @internal The wheel's own. */
+  place: number = NOWHERE;
   readonly #callback: TimerCallback;
-  readonly #repeats: boolean;
-  #wall: number | undefined;
-  #delay: number;
+  /** Few fields, for there may be a million of it: the kind is in what tells the time. */
+  #time: Time;
 
   /** @internal Made by `reactor.timer` and `reactor.at`. */
-  constructor(loop: Loop, callback: TimerCallback, settings: TimerSettings) {
-    super(loop, 'POLLUXTIMER', settings.signal);
+  constructor(loop: Loop, callback: TimerCallback, time: Time, signal: AbortSignal | undefined) {
+    super(loop, capture(), signal);
     this.#callback = callback;
-    this.#wall = 'wall' in settings ? settings.wall : undefined;
-    this.#delay = 'wall' in settings ? 0 : settings.delay;
-    this.#repeats = 'wall' in settings ? false : settings.repeats;
-    this.#start();
+    this.#time = time;
+    Timer.#start(this);
   }
 
   /** Milliseconds between two calls of a repeating timer; undefined for one that fires once. */
   get repeat(): number | undefined {
-    return this.#repeats ? this.#delay : undefined;
+    return this.#time instanceof Interval ? this.#time.ms : undefined;
   }
 
   /** Milliseconds until the next call, 0 if it is due, Infinity if none is to come. */
   get remaining(): number {
     if (!this.active) return Number.POSITIVE_INFINITY;
-    const { clock } = this.loop;
-    if (this.#wall !== undefined) return Math.max(0, this.#wall - wallNow(clock));
-    return Math.max(0, this.deadline - clock.now());
+    const { clock, wheel } = this.loop;
+    if (this.#time instanceof WallTime) return Math.max(0, this.#time.ms - wallNow(clock));
+    return Math.max(0, wheel.deadlineOf(this) - clock.now());
   }
 
   /** @internal */
   get label(): string {
-    if (this.#wall !== undefined) return 'a wall-clock timer';
-    return `a timer of ${this.#delay} ms${this.#repeats ? ', repeating' : ''}`;
-  }
-
-  /** @internal */
-  get waiting(): boolean {
-    return this.active && this.slot < 0;
+    const time = this.#time;
+    if (time instanceof WallTime) return 'a wall-clock timer';
+    return typeof time === 'number'
+      ? `a timer of ${time} ms`
+      : `a timer of ${time.ms} ms, repeating`;
   }
 
   /**
@@ -75,23 +96,24 @@ export class Timer extends Handle implements Timed {
    * timer keeps the new delay as its interval; a wall-clock timer becomes one that counts from now,
    * and must be given a delay.
    */
-  again(delayMs: number | undefined = this.#wall === undefined ? this.#delay : undefined): this {
+  again(delayMs: number | undefined = usual(this.#time)): this {
     this.assertOpen();
-    const delay = checkDelay(delayMs, this.#repeats);
+    const repeats = this.#time instanceof Interval;
+    const delay = checkDelay(delayMs, repeats);
     // Aborted since it fired: this closes it.
-    this.heedSignal();
+    this.followSignal();
     this.assertOpen();
     this.loop.wheel.remove(this);
-    this.#wall = undefined;
-    this.#delay = delay;
-    this.#start();
+    this.#time = repeats ? new Interval(delay) : delay;
+    Timer.#start(this);
     return this;
   }
 
   /** @internal A wall-clock timer looks at its clock, and waits on if that is not there yet. */
   isDue(): boolean {
-    if (this.#wall === undefined || wallNow(this.loop.clock) >= this.#wall) return true;
-    this.#start();
+    const time = this.#time;
+    if (!(time instanceof WallTime) || wallNow(this.loop.clock) >= time.ms) return true;
+    Timer.#start(this);
     return false;
   }
 
@@ -100,17 +122,14 @@ export class Timer extends Handle implements Timed {
    * that lies after `now`. Times missed in a stall are missed, not made up for in a burst.
    */
   fire(now: number): void {
-    if (this.#repeats) {
-      const late = now - this.deadline;
-      const onGrid = this.deadline + this.#delay * (Math.floor(late / this.#delay) + 1);
-      // Rounding, and intervals so tiny that the quotient is not finite.
-      this.deadline = onGrid > now && onGrid < Infinity ? onGrid : now + this.#delay;
-      this.loop.wheel.insert(this);
+    const time = this.#time;
+    if (time instanceof Interval) {
+      this.loop.wheel.insert(this, time.next(now));
     } else {
       this.setActive(false);
-      this.ignoreSignal();
+      this.unfollowSignal();
     }
-    this.invoke(this.#callback, this);
+    callIn(this.context, this.#callback, this);
   }
 
   /** @internal */
@@ -122,17 +141,22 @@ export class Timer extends Handle implements Timed {
     this.loop.wheel.remove(this);
   }
 
-  #start(): void {
-    const { clock, wheel } = this.loop;
-    const delay =
-      this.#wall === undefined
-        ? this.#delay
-        : Math.min(Math.max(0, this.#wall - wallNow(clock)), WALL_STEP_MS);
-    this.deadline = clock.now() + delay;
-    wheel.insert(this);
-    this.setActive(true);
-    this.loop.retime(this.deadline);
+  /** Static, for a private method is a field of each object. */
+  static #start(timer: Timer): void {
+    const { loop } = timer;
+    const time = timer.#time;
+    const now = loop.clock.now();
+    const deadline = now + (typeof time === 'number' ? time : time.delay(now, loop.clock));
+    loop.wheel.insert(timer, deadline);
+    timer.setActive(true);
+    loop.retime(deadline);
   }
+}
+
+/** What `again` takes if it is given nothing. */
+function usual(time: Time): number | undefined {
+  if (typeof time === 'number') return time;
+  return time instanceof Interval ? time.ms : undefined;
 }
 
 /** Milliseconds until a call; a repeating timer needs some between two of them. */

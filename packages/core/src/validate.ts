@@ -68,15 +68,6 @@ export function checkPositive(name: string, value: unknown): void {
   if (!(value > 0)) throw outOfRange(name, '> 0', value);
 }
 
-/** The last check: an aborted signal is thrown, as its reason, before anything is begun. */
-export function checkSignalOption(value: unknown): void {
-  if (value === undefined) return;
-  if (!(value instanceof AbortSignal)) {
-    throw invalidType('options.signal', 'an AbortSignal', value);
-  }
-  value.throwIfAborted();
-}
-
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
 }

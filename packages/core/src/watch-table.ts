@@ -5,6 +5,12 @@
 // else level, and a oneshot beside others is disarmed here. A change is first tried on the poller
 // and only then recorded, so a refusal leaves everything as it was.
 //
+// A descriptor that loses its last watcher stays in the poller until just before the next wait, where
+// `Loop.waitsLater` says that there is a moment for that. One that is watched again by then costs one
+// change of the kernel's set instead of two, and the change tells whether the number is still the same
+// file. If it was closed meanwhile and a duplicate of it lives on, what the kernel reports of that is
+// dropped by the poller, as ever.
+//
 // A descriptor may belong to a batch (batch.ts) instead. And one that the primitive refuses (EPERM:
 // a regular file in epoll) may be served as always ready, if its watchers ask for that: then it is
 // not in the poller, and each turn finds it ready.
@@ -31,6 +37,8 @@ export interface WatchedFd extends BatchedFd {
   disarmed: boolean;
   /** Not in the poller: always ready. */
   readonly always: boolean;
+  /** Among those that are to leave the poller, if they still have no watcher. */
+  leaving: boolean;
 }
 
 interface Wanted {
@@ -57,6 +65,7 @@ export class WatchTable {
   readonly #byKey: (WatchedFd | undefined)[] = [];
   readonly #freeKeys: number[] = [];
   readonly #always = new Set<WatchedFd>();
+  #leaving: WatchedFd[] = [];
 
   constructor(poller: Poller) {
     this.#poller = poller;
@@ -137,12 +146,28 @@ export class WatchTable {
     else this.settle(watcher);
   }
 
-  remove(watcher: Watcher): void {
+  /** `later`: before the next wait, by `beforeWait`, is soon enough. */
+  remove(watcher: Watcher, later: boolean): void {
     const entry = this.#byFd.get(watcher.fd);
     if (entry === undefined || !entry.watchers.includes(watcher)) return;
     entry.watchers = entry.watchers.filter((other) => other !== watcher);
     if (entry.watchers.length > 0) this.settle(watcher);
-    else this.#drop(entry);
+    else if (!later || entry.always) this.#drop(entry);
+    else if (!entry.leaving) {
+      entry.leaving = true;
+      this.#leaving.push(entry);
+    }
+  }
+
+  /** The poller forgets whom nobody watches any more. */
+  beforeWait(): void {
+    if (this.#leaving.length === 0) return;
+    const leaving = this.#leaving;
+    this.#leaving = [];
+    for (const entry of leaving) {
+      entry.leaving = false;
+      if (entry.watchers.length === 0 && this.#byKey[entry.key] === entry) this.#drop(entry);
+    }
   }
 
   // Descriptors of a batch.
@@ -186,7 +211,11 @@ export class WatchTable {
   // The registration.
 
   #register(fd: number, wanted: Wanted, owner: Owner): void {
-    const old = this.#byFd.get(fd);
+    let old = this.#byFd.get(fd);
+    if (old?.leaving) {
+      this.#drop(old);
+      old = undefined;
+    }
     const key = this.#freeKeys.pop() ?? this.#byKey.length;
     this.#byKey[key] = undefined;
     let always = false;
@@ -203,7 +232,7 @@ export class WatchTable {
     if (old !== undefined) this.#evict(old);
     const { watchers, batch, batchKey = 0 } = owner;
     const { interest, mode, exclusive } = wanted;
-    const state = { interest, mode, exclusive, disarmed: false, always };
+    const state = { interest, mode, exclusive, disarmed: false, always, leaving: false };
     const batched = { batch, batchKey, batchPlace: 0, batchRound: 0 };
     const entry: WatchedFd = { fd, key, watchers, ...batched, ...state };
     this.#byKey[key] = entry;

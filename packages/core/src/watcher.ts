@@ -1,5 +1,6 @@
 // A watcher: one callback for one interest in one descriptor. Several may share a descriptor; the
 // watch table (watch-table.ts) merges them into one registration.
+import { AsyncResource } from 'node:async_hooks';
 import { channels } from './channels.js';
 import { Handle } from './handle.js';
 import { Inactivity } from './inactivity.js';
@@ -49,7 +50,7 @@ export class Watcher extends Handle implements Ready {
     callback: WatchCallback,
     settings: WatcherSettings,
   ) {
-    super(loop, 'POLLUXWATCHER', settings.signal);
+    super(loop, new AsyncResource('POLLUXWATCHER'), settings.signal);
     this.fd = fd;
     this.#interest = interest;
     this.#callback = callback;
@@ -160,7 +161,7 @@ export class Watcher extends Handle implements Ready {
 
   protected release(): void {
     this.#deactivate();
-    this.loop.table.remove(this);
+    this.loop.table.remove(this, this.loop.waitsLater);
     if (!this.#opened) return;
     if (channels.watcherClose.hasSubscribers) {
       channels.watcherClose.publish({ reactor: this.loop.reactor, watcher: this });

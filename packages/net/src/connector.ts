@@ -2,20 +2,11 @@
 // tried in the order given. The next one is begun when the one before is refused, or after a while
 // beside it, and the first to be connected wins; the others are closed.
 import { AsyncResource } from 'node:async_hooks';
-import { Interest, PolluxError, systemError, type Timer } from '@pollux/core';
-import type { Exchange, Member } from './exchange.js';
-import { EINPROGRESS, ENOTCONN, ETIMEDOUT, native, SLOT_SIZE } from './native.js';
+import { PolluxError, systemError, type Timer } from '@pollux/core';
+import { Attempt, type Target } from './attempt.js';
+import type { Exchange } from './exchange.js';
+import { ETIMEDOUT } from './native.js';
 import type { ConnectTiming } from './stream-options.js';
-
-/** Where an attempt goes. */
-export interface Target {
-  /** The address in the system's form. */
-  readonly slot: Uint8Array;
-  /** For errors: `{ address, port }`, `{ path }`. */
-  readonly where: object;
-  /** Makes a socket for it; throws what the system refuses. */
-  open(): number;
-}
 
 export interface ConnectorEvents {
   /** Called once, unless `failed` is: takes the attempt's descriptor over. */
@@ -144,77 +135,3 @@ export class Connector {
     return Object.assign(new AggregateError(errors, message), { code });
   }
 }
-
-/** One connect(2) under way. */
-export class Attempt implements Member {
-  place = -1;
-  readonly fd: number;
-  readonly interest: number = Interest.writable;
-  readonly context: AsyncResource;
-  readonly target: Target;
-  readonly #exchange: Exchange;
-  readonly #ended: (error: Error | undefined) => void;
-  #kept = false;
-  #closed = false;
-
-  /** Throws what is refused at once. */
-  constructor(
-    exchange: Exchange,
-    target: Target,
-    context: AsyncResource,
-    refd: boolean,
-    ended: (error: Error | undefined) => void,
-  ) {
-    this.#exchange = exchange;
-    this.target = target;
-    this.context = context;
-    this.#ended = ended;
-    this.fd = target.open();
-    try {
-      const result = native.connect(this.fd, target.slot, 0);
-      if (result < 0 && result !== EINPROGRESS) throw systemError(result, 'connect', target.where);
-      exchange.watch(this, this.interest);
-    } catch (error) {
-      native.close(this.fd);
-      throw error;
-    }
-    this.setRef(refd);
-  }
-
-  setRef(refd: boolean): void {
-    if (refd === this.#kept || this.#closed) return;
-    this.#kept = refd;
-    this.#exchange.keep(refd);
-  }
-
-  found(): void {
-    this.#exchange.call(this);
-  }
-
-  serve(): void {
-    const error = native.takeError(this.fd);
-    if (error < 0) {
-      this.close();
-      this.#ended(systemError(error, 'connect', this.target.where));
-      return;
-    }
-    // A spurious report: not refused, and not connected either.
-    if (native.peerAddress(this.fd, slot, 0) === ENOTCONN) return;
-    this.setRef(false);
-    this.#ended(undefined);
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.setRef(false);
-    this.#closed = true;
-    this.#exchange.forget(this);
-    native.close(this.fd);
-  }
-
-  abandon(): void {
-    this.close();
-  }
-}
-
-const slot = new Uint8Array(SLOT_SIZE);

@@ -4,7 +4,7 @@ import { lookup as dnsLookup, type LookupOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { invalidType, type Reactor } from '@pollux/core';
 import { MAX_TIMEOUT_MS, SocketDuplex } from './duplex.js';
-import { interleave } from './tcp-open.js';
+import { lookedUp } from './lookup.js';
 import { checkTcpStreamOptions, type TcpConnectOptions } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
 import { UnixStream } from './unix-stream.js';
@@ -75,17 +75,18 @@ function connect(reactor: Reactor, options: CreateConnectionOptions): SocketDupl
     attach([host]);
     return duplex;
   }
-  lookup(host, lookupOptions(options), (error, found, itsFamily) => {
+  lookup(host, lookupOptions(options), (...answered) => {
     if (duplex.destroyed) return;
-    // A lookup of the user's may answer with one address though it was asked for all.
-    const all = Array.isArray(found) ? found : [{ address: found, family: itsFamily ?? 0 }];
-    duplex.emit('lookup', error, all[0]?.address, all[0]?.family, host);
-    if (error) {
-      duplex.destroy(error);
+    const result = lookedUp(host, ...answered);
+    if (result.error !== null) {
+      duplex.emit('lookup', result.error, undefined, undefined, host);
+      duplex.destroy(result.error);
       return;
     }
+    const { addresses } = result;
+    duplex.emit('lookup', null, addresses[0]?.address, addresses[0]?.family, host);
     try {
-      attach(interleave(all).map(({ address }) => address));
+      attach(addresses.map(({ address }) => address));
     } catch (refusal) {
       duplex.destroy(refusal as Error);
     }

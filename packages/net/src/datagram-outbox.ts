@@ -159,6 +159,7 @@ export class DatagramOutbox {
   #copy(data: string | Uint8Array, offset: number, length: number): void {
     const at = this.#used;
     if (typeof data === 'string') this.arena.write(data, at);
+    else if (data === this.arena) this.arena.copyWithin(at, offset, offset + length);
     else if (length === data.length) this.arena.set(data, at);
     else this.arena.set(data.subarray(offset, offset + length), at);
     this.#used += length;

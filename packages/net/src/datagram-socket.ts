@@ -1,69 +1,24 @@
-// A socket for datagrams on a reactor, UDP or Unix.
+// A socket for datagrams on a reactor, UDP or Unix; datagram-sending.ts has how it sends.
 //
 // What comes goes to one of three: a `receive` callback, without a copy; else a `for await` loop;
 // else the listeners of `'message'`. Without any of them it is read and dropped.
-import { Interest, type SystemError, systemError } from '@pollux/core';
-import { heed, ignore } from './abort.js';
+import { followSignal, Interest, systemError, unfollowSignal } from '@pollux/core';
 import type { DatagramInbox, DatagramInfo, DatagramReader } from './datagram-inbox.js';
-import { type Datagram, DatagramIterator } from './datagram-iterator.js';
-import { copyOf, type DatagramOutbox } from './datagram-outbox.js';
-import { DatagramQueue } from './datagram-queue.js';
-import type { Addressed } from './endpoint.js';
+import type { Datagram, DatagramCallback, DatagramOptions } from './datagram-options.js';
+import { SendingSocket } from './datagram-sending.js';
 import type { Exchange } from './exchange.js';
 import { native, SocketOption } from './native.js';
-import { Socket } from './socket.js';
+import { PullIterator } from './pull-iterator.js';
 import { checkFunction } from './validate.js';
 
-export interface DatagramEvents<P> {
-  /**
-   * A datagram came. `data` is the listener's own; `info` tells more with `packetInfo`, or if it was
-   * cut, and is undefined otherwise. Without a listener, datagrams are dropped.
-   */
-  message: [data: Buffer, peer: P, info: DatagramInfo | undefined];
-  /** A datagram was refused, or a network error arrived. The socket stays open. */
-  error: [error: SystemError];
-  /** After a `send` returned false: everything that waited is sent. */
-  drain: [];
-  close: [];
-}
-
-/**
- * A datagram came, where it lies; see `receive`. `info` is the same object in every call, and tells
- * of the datagram at hand.
- */
-export type DatagramCallback<P, S> = (
-  buffer: Buffer,
-  offset: number,
-  length: number,
-  peer: P,
-  socket: S,
-  info: DatagramInfo,
-) => void;
-
-/** Of UDP and Unix sockets. */
-export interface DatagramOptions {
-  /** How many bytes may wait in a socket that the system finds full; 1 MiB if left out. */
-  maxQueuedBytes?: number;
-  /** Closes the socket when it is aborted. */
-  signal?: AbortSignal;
-}
-
-const MAX_QUEUED_BYTES = 1 << 20;
 /** Callbacks in which `finish` takes what still comes; from then on nothing does. */
 const OPEN_ROUNDS = 8;
 
-export abstract class DatagramSocket<P>
-  extends Socket<DatagramEvents<P>>
-  implements DatagramReader
-{
-  /** @internal */
-  protected readonly queue: DatagramQueue;
-  readonly #outbox: DatagramOutbox;
+export abstract class DatagramSocket<P> extends SendingSocket<P> implements DatagramReader {
   readonly #signal: AbortSignal | undefined;
   #callback: DatagramCallback<P, this> | undefined;
-  #iterator: DatagramIterator<P> | undefined;
+  #iterator: PullIterator<Datagram<P>> | undefined;
   #paused = false;
-  #dropped = false;
   /** Callbacks since `finish`; undefined before. */
   #finishing: number | undefined;
   /** Bytes that `finish` still takes, where the system cannot be told to drop what comes. */
@@ -75,21 +30,9 @@ export abstract class DatagramSocket<P>
 
   /** @internal */
   constructor(exchange: Exchange, fd: number, type: string, options: DatagramOptions) {
-    super(exchange, fd, type);
-    this.#outbox = exchange.datagramOutbox;
-    this.queue = this.makeQueue(
-      fd,
-      options.maxQueuedBytes ?? MAX_QUEUED_BYTES,
-      () => this.#settle(),
-      (errno, peer) => this.#failed(systemError(errno, 'sendmmsg', this.whereTo(peer))),
-    );
+    super(exchange, fd, type, options);
     this.#signal = options.signal;
-    if (options.signal !== undefined) heed(options.signal, this);
-  }
-
-  /** Bytes, and some for each datagram, that wait because the system finds the socket full. */
-  get queuedBytes(): number {
-    return this.queue.bytes;
+    if (options.signal !== undefined) followSignal(options.signal, this);
   }
 
   /**
@@ -106,13 +49,13 @@ export abstract class DatagramSocket<P>
   /** Stops reading until `resume`; the system drops what it has no room for. */
   pause(): this {
     this.#paused = true;
-    this.#settle();
+    this.settle();
     return this;
   }
 
   resume(): this {
     this.#paused = false;
-    this.#settle();
+    this.settle();
     if (this.#finishing !== undefined) this.#finishSoon();
     return this;
   }
@@ -128,13 +71,13 @@ export abstract class DatagramSocket<P>
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Datagram<P>> {
     this.assertOpen();
-    this.#iterator ??= new DatagramIterator<P>(
-      () => this.#settle(),
-      () => {
+    this.#iterator ??= new PullIterator<Datagram<P>>({
+      onWanting: () => this.settle(),
+      onReturn: () => {
         this.#iterator = undefined;
-        this.#settle();
+        this.settle();
       },
-    );
+    });
     return this.#iterator;
   }
 
@@ -163,63 +106,10 @@ export abstract class DatagramSocket<P>
   /** @internal The sender of a record of the inbox, or the remote of a connected socket. */
   protected abstract senderOf(record: number): P | undefined;
 
-  /** @internal Where a datagram went, for errors; undefined: where the socket is connected. */
-  protected abstract whereTo(peer: Addressed | undefined): object;
-
   /** @internal What to tell of the datagram in hand beside its bytes, if anything. */
   protected infoOf(info: DatagramInfo): DatagramInfo | undefined {
     if (!info.truncated) return undefined;
     return { truncated: true, localAddress: undefined, interfaceIndex: 0 };
-  }
-
-  /** @internal Sends `length` bytes, checked by now, or has them wait. */
-  protected post(
-    data: string | Uint8Array,
-    offset: number,
-    length: number,
-    peer: Addressed | undefined,
-    local: Addressed | undefined,
-  ): boolean {
-    const { exchange, queue } = this;
-    if (queue.isFull(peer)) {
-      if (!queue.hasRoom(length)) return this.refuse();
-      queue.keep(copyOf(data, offset, length), peer, local);
-      return true;
-    }
-    exchange.schedule();
-    this.#outbox.push(queue, data, offset, length, peer, local);
-    return true;
-  }
-
-  /** @internal Sends a buffer as datagrams of that size, or has them wait. */
-  protected postSegments(
-    data: Uint8Array,
-    size: number,
-    peer: Addressed | undefined,
-    local: Addressed | undefined,
-  ): boolean {
-    const { exchange, queue } = this;
-    let from = 0;
-    if (!queue.full) {
-      exchange.schedule();
-      from = this.#outbox.pushSegments(queue, data, size, peer, local);
-    }
-    for (; from < data.length; from += size) {
-      const length = Math.min(size, data.length - from);
-      if (!this.post(data, from, length, peer, local)) return false;
-    }
-    return true;
-  }
-
-  /** @internal Says no to a datagram; `'drain'` will follow. */
-  protected refuse(): false {
-    this.#dropped = true;
-    return false;
-  }
-
-  /** @internal Where what finds the socket full waits. Called by the constructor. */
-  protected makeQueue(...args: ConstructorParameters<typeof DatagramQueue>): DatagramQueue {
-    return new DatagramQueue(...args);
   }
 
   /** @internal Who receives for it. */
@@ -253,22 +143,22 @@ export abstract class DatagramSocket<P>
     this.#held = [];
     this.#iterator?.end(drops);
     this.#iterator = undefined;
-    if (this.#signal !== undefined) ignore(this.#signal, this);
+    if (this.#signal !== undefined) unfollowSignal(this.#signal, this);
   }
 
   // Readiness.
 
   /** @internal */
   found(events: number): void {
-    if ((events & Interest.writable) !== 0) this.#sendOn();
+    if ((events & Interest.writable) !== 0) this.sendOn();
     if ((events & Interest.readable) === 0) return;
-    if (this.#reads) this.inbox.add(this);
-    else this.#settle();
+    if (this.reads) this.inbox.add(this);
+    else this.settle();
   }
 
   /** @internal Whether more may be read: what was read before is handed out. */
   protected get reads(): boolean {
-    return this.#reads;
+    return !this.#paused && this.#held.length === 0 && this.#iterator?.full !== true;
   }
 
   /** @internal Whether a `for await` loop takes what comes. */
@@ -276,19 +166,11 @@ export abstract class DatagramSocket<P>
     return this.#iterator !== undefined;
   }
 
-  get #reads(): boolean {
-    return !this.#paused && this.#held.length === 0 && this.#iterator?.full !== true;
-  }
-
-  /** @internal Has the poller report what we can use now, and nothing else. */
+  /** @internal */
   protected settle(): void {
-    this.#settle();
-  }
-
-  #settle(): void {
     if (!this.listens) return;
     if (!this.#paused && this.#held.length > 0) this.exchange.tell(this.context, this.#deliverHeld);
-    const readable = this.#reads ? Interest.readable : 0;
+    const readable = this.reads ? Interest.readable : 0;
     try {
       this.want(readable | (this.queue.polled ? Interest.writable : 0));
     } catch (error) {
@@ -317,7 +199,7 @@ export abstract class DatagramSocket<P>
       return;
     }
     if (length < 0) {
-      this.#failed(systemError(length, 'recvmmsg', this.whereTo(undefined)));
+      this.failed(systemError(length, 'recvmmsg', this.whereTo(undefined)));
       return;
     }
     const { inbox } = this;
@@ -344,12 +226,12 @@ export abstract class DatagramSocket<P>
   keep(record: number, offset: number, length: number): void {
     if (this.closed) return;
     if (length < 0) {
-      this.#failed(systemError(length, 'recvmmsg', this.whereTo(undefined)));
+      this.failed(systemError(length, 'recvmmsg', this.whereTo(undefined)));
       return;
     }
     const datagram = this.#copy(record, offset, length);
     if (datagram === undefined) return;
-    if (this.#held.push(datagram) === 1) this.#settle();
+    if (this.#held.push(datagram) === 1) this.settle();
   }
 
   #copy(record: number, offset: number, length: number): Datagram<P> | undefined {
@@ -374,7 +256,7 @@ export abstract class DatagramSocket<P>
       this.#handOut(held);
       return true;
     });
-    this.#settle();
+    this.settle();
   };
 
   // The end.
@@ -411,29 +293,16 @@ export abstract class DatagramSocket<P>
     this.#foundEmpty = empty;
   }
 
-  // Sending.
-
-  /** @internal There is room, or may be. */
-  protected sendOn(): void {
-    this.#sendOn();
-  }
-
-  #sendOn(): void {
-    this.queue.resume(this.#outbox);
-    if (this.queue.full) return;
-    this.#settle();
+  /** @internal */
+  protected drained(): void {
     if (this.#finishing !== undefined) this.#finishSoon();
-    if (!this.#dropped) return;
-    this.#dropped = false;
-    this.exchange.tell(this.context, () => {
-      if (!this.closed) this.announce('drain');
-    });
   }
 
-  #failed(error: SystemError): void {
+  /** @internal */
+  protected failed(error: Error): void {
     this.exchange.tell(this.context, () => {
       if (this.closed) return;
-      if (this.#iterator !== undefined && !this.hears('error')) this.#iterator.fail(error);
+      if (this.#iterator !== undefined && !this.hears('error')) this.#iterator.interrupt(error);
       else this.announce('error', error);
     });
   }

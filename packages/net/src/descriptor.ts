@@ -1,8 +1,8 @@
 // The descriptor that every socket here begins with: of the right family, its options set, bound or
 // not, and closed again if any step is refused.
-import { systemError } from '@pollux/core';
+import { invalidValue, systemError } from '@pollux/core';
 import { decodeSlot, EncodedEndpoint } from './endpoint.js';
-import { ENOTCONN, native, SLOT_SIZE } from './native.js';
+import { EINVAL, EMFILE, ENOTCONN, native, SLOT_SIZE } from './native.js';
 
 /**
  * An option to set: its number (SocketOption) and value; undefined leaves the system's default. What
@@ -43,6 +43,25 @@ export function orClose<T>(fd: number, step: () => T): T {
     native.close(fd);
     throw error;
   }
+}
+
+/** What refused to adopt, by errno; else it was not found out what the socket is. */
+const ADOPTING: Readonly<Record<number, string>> = { [EMFILE]: 'dup', [ENOTCONN]: 'getpeername' };
+
+/**
+ * A nonblocking duplicate of somebody else's socket, which stays theirs. `adopt` finds out whether it
+ * is what is expected, for which EINVAL stands.
+ */
+export function adoptSocket(
+  name: string,
+  theirs: number,
+  expected: string,
+  adopt: (fd: number) => number,
+): number {
+  const fd = adopt(theirs);
+  if (fd === EINVAL) throw invalidValue(name, expected, theirs);
+  if (fd < 0) throw systemError(fd, ADOPTING[fd] ?? 'getsockopt', { fd: theirs });
+  return fd;
 }
 
 type AddressCall = (fd: number, slots: Uint8Array, offset: number) => number;

@@ -14,7 +14,7 @@ import { Duplex } from 'node:stream';
 import { invalidType, PolluxError } from '@pollux/core';
 import { checkBoolean, checkDelay, checkInteger, checkOptions } from './validate.js';
 
-/** What `toDuplex` wants of a stream: a TcpStream has it. */
+/** What `toDuplex` wants of a stream: a TcpStream has it, and a UnixStream. */
 export interface DuplexSource {
   readonly connecting: boolean;
   readonly destroyed: boolean;
@@ -54,6 +54,12 @@ export interface SocketDuplexOptions {
 }
 
 type Callback = (error?: Error | null) => void;
+
+/** What Writable has for us; the encoding is that of a text. */
+interface Piece {
+  readonly chunk: string | Uint8Array;
+  readonly encoding: BufferEncoding;
+}
 
 const HIGH_WATER_MARK = 65_536;
 /** setTimeout takes no more. */
@@ -105,6 +111,8 @@ export class SocketDuplex extends Duplex {
     }
     super({
       allowHalfOpen: options.allowHalfOpen ?? false,
+      // A text is written into the memory that it is sent from, not into a Buffer before.
+      decodeStrings: false,
       readableHighWaterMark: options.readableHighWaterMark ?? HIGH_WATER_MARK,
       writableHighWaterMark: options.writableHighWaterMark ?? HIGH_WATER_MARK,
     });
@@ -291,21 +299,15 @@ export class SocketDuplex extends Duplex {
   }
 
   override _write(
-    chunk: Uint8Array,
-    _encoding: BufferEncoding,
+    chunk: string | Uint8Array,
+    encoding: BufferEncoding,
     callback: (error?: Error | null) => void,
   ): void {
-    this.#write([chunk], callback);
+    this.#write([{ chunk, encoding }], callback);
   }
 
-  override _writev(
-    chunks: { chunk: Uint8Array; encoding: BufferEncoding }[],
-    callback: (error?: Error | null) => void,
-  ): void {
-    this.#write(
-      chunks.map(({ chunk }) => chunk),
-      callback,
-    );
+  override _writev(chunks: Piece[], callback: (error?: Error | null) => void): void {
+    this.#write(chunks, callback);
   }
 
   override _final(callback: Callback): void {
@@ -330,12 +332,12 @@ export class SocketDuplex extends Duplex {
     callback(error);
   }
 
-  #write(chunks: readonly Uint8Array[], callback: Callback): void {
+  #write(pieces: readonly Piece[], callback: Callback): void {
     this.#writing = callback;
     this.#whenConnected(() => {
       this.#active();
       try {
-        for (const chunk of chunks) this.#stream?.write(chunk);
+        for (const piece of pieces) this.#stream?.write(writable(piece));
       } catch (error) {
         this.#wrote(error as Error); // its buffer was transferred away
         return;
@@ -368,4 +370,10 @@ export class SocketDuplex extends Duplex {
     this.#drained = undefined;
     drained?.();
   }
+}
+
+/** What a stream writes: bytes, or a text, as UTF-8. */
+function writable({ chunk, encoding }: Piece): string | Uint8Array {
+  if (typeof chunk !== 'string' || encoding === 'utf8' || encoding === 'utf-8') return chunk;
+  return Buffer.from(chunk, encoding);
 }

@@ -1,8 +1,7 @@
-// @pollux/net: UDP and TCP sockets on a reactor.
+// @pollux/net: UDP, TCP and Unix sockets on a reactor.
 export { type CreateConnectionOptions, createConnection } from './create-connection.js';
 export type { DatagramInfo } from './datagram-inbox.js';
-export type { Datagram } from './datagram-iterator.js';
-export type { DatagramCallback, DatagramOptions } from './datagram-socket.js';
+export type { Datagram, DatagramCallback, DatagramOptions } from './datagram-options.js';
 export {
   type DuplexSource,
   SocketDuplex,
@@ -20,22 +19,22 @@ export {
 export type { TcpOpenOptions } from './tcp-open.js';
 export type { TcpConnectOptions, TcpStreamOptions } from './tcp-options.js';
 export { TcpStream, type TcpStreamEvents } from './tcp-stream.js';
-export type { UdpBindOptions, UdpCommonOptions, UdpSettings } from './udp-options.js';
-export {
-  type MembershipOptions,
-  type UdpConnectOptions,
-  type UdpOptions,
-  UdpSocket,
-  type UdpSocketEvents,
-} from './udp-socket.js';
+export type {
+  MembershipOptions,
+  UdpBindOptions,
+  UdpCommonOptions,
+  UdpConnectOptions,
+  UdpOptions,
+  UdpSettings,
+} from './udp-options.js';
+export { UdpSocket, type UdpSocketEvents } from './udp-socket.js';
 export type { UnixAddress } from './unix-address.js';
-export {
-  type UnixBindOptions,
-  type UnixDatagramConnectOptions,
-  type UnixDatagramEvents,
-  type UnixDatagramOptions,
-  UnixDatagramSocket,
-} from './unix-datagram-socket.js';
+export type {
+  UnixBindOptions,
+  UnixDatagramConnectOptions,
+  UnixDatagramOptions,
+} from './unix-datagram-options.js';
+export { type UnixDatagramEvents, UnixDatagramSocket } from './unix-datagram-socket.js';
 export { UnixListener, type UnixListenerEvents, type UnixListenOptions } from './unix-listener.js';
 export {
   type PeerCredentials,

@@ -5,9 +5,16 @@
 // backlog are served late then, if the shortage is short. If it lasts they would hang, for the system
 // has told them that they are connected: so after two seconds they are turned away, by means of a
 // descriptor that is kept for this.
-import { Interest, type SystemError, systemError, type Timer } from '@pollux/core';
-import { heed, ignore } from './abort.js';
+import {
+  followSignal,
+  Interest,
+  type SystemError,
+  systemError,
+  type Timer,
+  unfollowSignal,
+} from '@pollux/core';
 import type { Exchange } from './exchange.js';
+import type { ListenOptions } from './listener-options.js';
 import { DATAGRAM, EMFILE, ENFILE, ENOBUFS, ENOMEM, native, SLOT_SIZE } from './native.js';
 import { PullIterator } from './pull-iterator.js';
 import { Socket } from './socket.js';
@@ -70,17 +77,12 @@ export abstract class Listener<S extends Owned>
   #accepted: Accepted[] = [];
 
   /** @internal */
-  constructor(
-    exchange: Exchange,
-    fd: number,
-    type: string,
-    options: { maxConnections?: number; signal?: AbortSignal } = {},
-  ) {
+  constructor(exchange: Exchange, fd: number, type: string, options: ListenOptions) {
     super(exchange, fd, type);
     this.#fds = Int32Array.of(fd);
     this.#maxConnections = options.maxConnections ?? Number.POSITIVE_INFINITY;
     this.#signal = options.signal;
-    if (this.#signal !== undefined) heed(this.#signal, this);
+    if (this.#signal !== undefined) followSignal(this.#signal, this);
     // Any descriptor would do. If there is none, then without.
     this.#reserve = native.open(4, DATAGRAM);
   }
@@ -185,7 +187,7 @@ export abstract class Listener<S extends Owned>
     if (!this.closeDescriptor()) return false;
     this.#retry?.close();
     this.#lastLook?.close();
-    if (this.#signal !== undefined) ignore(this.#signal, this);
+    if (this.#signal !== undefined) unfollowSignal(this.#signal, this);
     if (this.#reserve >= 0) native.close(this.#reserve);
     for (const { fd } of this.#accepted) native.close(fd);
     this.#accepted = [];

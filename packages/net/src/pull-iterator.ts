@@ -1,5 +1,6 @@
-// `for await` over what a socket has: the bytes of a stream, the connections of a listener. Nothing is
-// kept here: the socket is read while somebody waits in `next`, and paused otherwise.
+// `for await` over what a socket has: the bytes of a stream, the connections of a listener, datagrams.
+// A socket is read while somebody waits in `next`, and paused otherwise, so nothing is kept here but
+// datagrams: one receive brings many.
 
 interface Waiter<T> {
   resolve(result: IteratorResult<T, undefined>): void;
@@ -18,6 +19,9 @@ const DONE = { done: true, value: undefined } as const;
 export class PullIterator<T> implements AsyncIterableIterator<T> {
   readonly #events: PullIteratorEvents;
   readonly #waiters: Waiter<T>[] = [];
+  /** What nobody has waited for, and how much of it was taken since. */
+  #kept: T[] = [];
+  #taken = 0;
   #open = true;
   /** What the next one is told; once. */
   #failure: { readonly reason: unknown } | undefined;
@@ -36,7 +40,17 @@ export class PullIterator<T> implements AsyncIterableIterator<T> {
     return this.#open;
   }
 
+  /** Whether something is kept: then nothing more should be read. */
+  get full(): boolean {
+    return this.#taken < this.#kept.length;
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
+    if (this.full) {
+      const value = this.#kept[this.#taken++] as T;
+      if (!this.full) this.#drop();
+      return Promise.resolve({ done: false, value });
+    }
     if (this.#failure !== undefined) {
       const { reason } = this.#failure;
       this.#failure = undefined;
@@ -49,9 +63,10 @@ export class PullIterator<T> implements AsyncIterableIterator<T> {
     });
   }
 
-  /** What `break` calls. */
+  /** What `break` calls; what is kept is dropped. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.#failure = undefined;
+    this.#drop();
     if (this.#open) {
       this.end();
       this.#events.onReturn();
@@ -63,23 +78,36 @@ export class PullIterator<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
-  /** To be called while somebody waits. */
+  /** To who waits, or kept. */
   push(value: T): void {
-    this.#waiters.shift()?.resolve({ done: false, value });
+    const first = this.#waiters.shift();
+    if (first === undefined) this.#kept.push(value);
+    else first.resolve({ done: false, value });
   }
 
-  /** There will be no more. */
-  end(): void {
+  /** There will be no more; what is kept is still handed out, or dropped. */
+  end(drops = false): void {
     this.#open = false;
+    if (drops) this.#drop();
     for (const { resolve } of this.#waiters.splice(0)) resolve(DONE);
+  }
+
+  /** Throws in the loop, after what is kept; another may begin after it. */
+  interrupt(reason: unknown): void {
+    const first = this.#waiters.shift();
+    if (first === undefined) this.#failure = { reason };
+    else first.reject(reason);
   }
 
   /** There will be no more, and that is somebody's fault; once. */
   fail(reason: unknown): void {
     if (!this.#open) return;
-    const first = this.#waiters.shift();
-    if (first === undefined) this.#failure = { reason };
-    else first.reject(reason);
+    this.interrupt(reason);
     this.end();
+  }
+
+  #drop(): void {
+    this.#kept = [];
+    this.#taken = 0;
   }
 }

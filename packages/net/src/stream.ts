@@ -1,57 +1,43 @@
 // A connection on a reactor, TCP or Unix.
 //
 // Three things go on at once and end apart. Reading goes on while somebody listens for `'data'`, or
-// receives, and ends with the peer's FIN. Writing goes on while the queue has something, and ends
-// with ours, sent when `end` was called and the queue is empty (stream-writing.ts). The connection
-// closes when both have ended, or at once when something breaks or `destroy` is called.
+// receives, and ends with the peer's FIN (stream-reading.ts). Writing goes on while the queue has
+// something, and ends with ours, sent when `end` was called and the queue is empty
+// (stream-writing.ts). The connection, which is here, closes when both have ended, or at once when
+// something breaks or `destroy` is called.
 import { EventEmitter } from 'node:events';
-import { Interest, invalidType, PolluxError, type SystemError, systemError } from '@pollux/core';
-import { heed, ignore } from './abort.js';
+import {
+  followSignal,
+  invalidType,
+  PolluxError,
+  type SystemError,
+  systemError,
+  unfollowSignal,
+} from '@pollux/core';
+import type { Connector } from './connector.js';
 import type { Exchange } from './exchange.js';
 import { IdleTimer } from './idle-timer.js';
-import { EAGAIN } from './native.js';
-import { PullIterator } from './pull-iterator.js';
 import type { EventMap } from './socket.js';
-import type { StreamInbox, StreamReader } from './stream-inbox.js';
-import type { ReceiveCallback, StreamEvents, StreamOptions } from './stream-options.js';
-import { WritingStream } from './stream-writing.js';
+import type { StreamEvents, StreamOptions } from './stream-options.js';
+import { ReadingStream } from './stream-reading.js';
 import { checkDelay, checkFunction, MAX_DELAY } from './validate.js';
-
-/** A connection being made. */
-export interface Connecting {
-  ref(): void;
-  unref(): void;
-  /** Gives up. Idempotent. */
-  close(): void;
-}
 
 /** Who has handed a stream out, and wants to know when it is closed. */
 export interface StreamOwner {
   left(stream: object): void;
 }
 
-export abstract class Stream<Events extends StreamEvents & EventMap<Events> = StreamEvents>
-  extends WritingStream<Events>
-  implements StreamReader
-{
+export abstract class Stream<
+  Events extends StreamEvents & EventMap<Events> = StreamEvents,
+> extends ReadingStream<Events> {
   /** @internal */
   owner: StreamOwner | undefined;
   #allowHalfOpen: boolean;
-  #connector: Connecting | undefined;
+  #connector: Connector | undefined;
   readonly #signal: AbortSignal | undefined;
   /** Why it was closed, if there is something to say. */
   #reason: { readonly value: unknown } | undefined;
   #idle: IdleTimer | undefined;
-
-  #bytesRead = 0;
-  #callback: ReceiveCallback<this> | undefined;
-  #iterator: PullIterator<Buffer> | undefined;
-  #listening = false; // somebody listens for 'data'
-  #resumed = false;
-  #paused = false;
-  #readEnded = false;
-  /** Was read when it could not be delivered: nothing more is read before it is. */
-  #held: Buffer | undefined;
 
   /** @internal `fd` is -1 for one that is yet to be connected. */
   constructor(
@@ -65,10 +51,9 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     // Perhaps it is never watched, and is to be closed with the reactor all the same.
     exchange.enroll(this);
     this.#allowHalfOpen = options.allowHalfOpen ?? false;
-    this.#followListeners();
     if (options.timeoutMs !== undefined) this.setTimeout(options.timeoutMs);
     this.#signal = signal;
-    if (signal !== undefined) heed(signal, this);
+    if (signal !== undefined) followSignal(signal, this);
   }
 
   get connecting(): boolean {
@@ -78,15 +63,6 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   /** True once the stream is closed, for whatever reason. */
   get destroyed(): boolean {
     return this.closed;
-  }
-
-  /** Whether the peer may still send: not after `'end'`, nor once the stream is closed. */
-  get readable(): boolean {
-    return !this.closed && !this.#readEnded;
-  }
-
-  get bytesRead(): number {
-    return this.#bytesRead;
   }
 
   /** As the option of that name; may be set at any time before the peer ends. */
@@ -142,62 +118,9 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
    */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.closed) return;
-    this.#iterator?.end();
-    this.#iterator = undefined;
-    this.#callback = undefined;
-    this.resume();
+    this.discardRest();
     this.end();
     if (!this.closed) await this.waitFor('close');
-  }
-
-  // Reading.
-
-  /**
-   * In place of `'data'`, without a copy: `callback(buffer, offset, length, stream)` is given bytes in
-   * a slab that all streams of the reactor share. They are good while it is called, and to be left
-   * as they are; what is to be kept has to be copied. Undefined ends it.
-   */
-  receive(callback: ReceiveCallback<this> | undefined): this {
-    if (callback !== undefined) checkFunction('callback', callback);
-    this.#callback = callback;
-    this.settle();
-    return this;
-  }
-
-  /** Stops reading until `resume`; the peer is slowed down when the system's buffers are full. */
-  pause(): this {
-    this.#paused = true;
-    this.#resumed = false;
-    this.settle();
-    return this;
-  }
-
-  /** Reads on, even if nobody listens for `'data'`: that is dropped then. */
-  resume(): this {
-    this.#paused = false;
-    this.#resumed = true;
-    this.settle();
-    return this;
-  }
-
-  isPaused(): boolean {
-    return this.#paused;
-  }
-
-  /**
-   * What comes, piece by piece, in place of `'data'`: read when the loop asks for it. The loop ends
-   * with the peer's end, and throws what breaks the stream. Leaving it early destroys the stream.
-   */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
-    if (this.#iterator === undefined || this.closed) {
-      this.#iterator = new PullIterator<Buffer>({
-        onWanting: () => this.settle(),
-        onReturn: () => this.destroy(),
-      });
-    }
-    if (this.#readEnded) this.#iterator.end();
-    else if (this.closed) this.#iterator.fail(this.reason());
-    return this.#iterator;
   }
 
   override ref(): this {
@@ -210,21 +133,13 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     return super.unref();
   }
 
-  override removeAllListeners(
-    ...[event]: Parameters<EventEmitter<Events>['removeAllListeners']>
-  ): this {
-    super.removeAllListeners(event);
-    if (event === undefined || event === 'newListener') this.#followListeners();
-    return this;
-  }
-
   // For subclasses.
 
   /** @internal Where the peer is, for errors: `{ address, port }`, `{ path }`. */
   protected abstract whereTo(): object | undefined;
 
   /** @internal Waits for a connector, which ends in `connected` or `fail`. */
-  protected connectBy(connector: Connecting): void {
+  protected connectBy(connector: Connector): void {
     this.#connector = connector;
     if (!this.hasRef()) connector.unref();
   }
@@ -235,6 +150,7 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.touch();
     this.beginWriting();
     this.settle();
+    if (this.closed) return; // the poller refuses it
     this.cameToPass('connect');
     this.announce('connect');
   }
@@ -243,28 +159,10 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
   protected fail(error: Error | undefined): void {
     if (error !== undefined) this.#reason ??= { value: error };
     // A promise that is rejected tells of the error as well as an event.
-    const told = this.awaited || this.#iterator?.open === true;
+    const told = this.awaited || this.loops;
     if (!this.#close()) return;
     if (error !== undefined && (!told || this.hears('error'))) this.tell('error', error);
     this.tell('close', error !== undefined);
-  }
-
-  /** @internal Who reads for it. */
-  protected get inbox(): StreamInbox {
-    return this.exchange.streamInbox;
-  }
-
-  /** @internal Whether bytes, if there are any, are handed out now. */
-  protected get reads(): boolean {
-    return this.#reads();
-  }
-
-  /**
-   * @internal Bytes are about to be handed out: tells what came with them. Calls listeners; false if
-   * the bytes have to wait after that.
-   */
-  protected arriving(): boolean {
-    return true;
   }
 
   /** @internal */
@@ -294,38 +192,12 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     this.#connector = undefined;
     this.exchange.dismiss(this);
     this.#idle?.close();
-    if (this.#signal !== undefined) ignore(this.#signal, this);
-    this.#held = undefined;
+    if (this.#signal !== undefined) unfollowSignal(this.#signal, this);
     if (this.#reason === undefined) this.cameToPass('close');
     this.giveUpWriting();
-    this.#iterator?.fail(this.reason());
+    this.giveUpReading();
     this.owner?.left(this);
     return true;
-  }
-
-  // Readiness.
-
-  /** @internal */
-  found(events: number): void {
-    if (this.full && (events & Interest.writable) !== 0) this.foundRoom();
-    if ((events & Interest.readable) === 0) return;
-    if (this.#callback === undefined) this.#listening = this.hears('data');
-    if (this.#reads()) this.inbox.add(this);
-    else this.settle();
-  }
-
-  /** @internal Nothing else than what is of use: a level-triggered poller would spin. */
-  protected settle(): void {
-    if (!this.listens || this.#connector !== undefined) return;
-    const reads = this.#reads();
-    if (reads && this.#held !== undefined) this.exchange.tell(this.context, this.#deliverHeld);
-    const readable = reads && this.#held === undefined ? Interest.readable : 0;
-    const writable = this.full ? Interest.writable : 0;
-    try {
-      this.want(readable | writable);
-    } catch (error) {
-      this.fail(error as Error);
-    }
   }
 
   /** @internal */
@@ -339,102 +211,14 @@ export abstract class Stream<Events extends StreamEvents & EventMap<Events> = St
     });
   };
 
-  #reads(): boolean {
-    if (this.#readEnded || this.#paused || this.closed) return false;
-    if (this.#callback !== undefined) return true;
-    if (this.#iterator !== undefined) return this.#iterator.wants;
-    return this.#listening || this.#resumed || this.ending;
-  }
-
-  /** Reading begins with the first listener for 'data'; that the last is gone is seen by `received`. */
-  #followListeners(): void {
-    const on = EventEmitter.prototype.on as (
-      event: string,
-      listener: (name: string) => void,
-    ) => void;
-    on.call(this, 'newListener', (name) => {
-      if (name !== 'data' || this.#listening) return;
-      this.#listening = true;
-      this.settle();
-    });
-  }
-
   /** @internal */
-  received(offset: number, length: number): void {
-    if (this.closed) return;
-    if (this.#callback === undefined) this.#listening = this.hears('data');
-    if (length > 0) {
-      this.#bytesRead += length;
-      this.touch();
-      const { arena } = this.exchange.streamInbox;
-      // By a listener before us in this batch, or nobody listens any more.
-      if (!this.#reads() || !this.arriving()) this.#hold(offset, length);
-      else if (this.#callback !== undefined) this.#callback(arena, offset, length, this);
-      else if (this.#iterator !== undefined) this.#iterator.push(copyOf(arena, offset, length));
-      else if (this.#listening) this.announce('data', copyOf(arena, offset, length));
-    } else if (length < 0) {
-      if (length !== EAGAIN) this.fail(this.brokenBy(length, 'recv'));
-    } else if (this.#reads()) {
-      this.#onEnd();
-    } else {
-      this.settle(); // the end is told again, to those who read
-    }
-  }
-
-  /** @internal */
-  keep(offset: number, length: number): void {
-    if (this.closed) return;
-    if (length > 0) {
-      this.#bytesRead += length;
-      this.touch();
-      this.#hold(offset, length);
-    } else if (length < 0 && length !== EAGAIN) {
-      this.fail(this.brokenBy(length, 'recv'));
-    }
-  }
-
-  #hold(offset: number, length: number): void {
-    this.#held = copyOf(this.exchange.streamInbox.arena, offset, length);
-    this.settle();
-  }
-
-  readonly #deliverHeld = (): void => {
-    const data = this.#held;
-    if (data === undefined || !this.#reads()) return;
-    if (this.arriving()) this.#held = undefined;
-    this.settle();
-    if (this.#held !== undefined || this.closed) return;
-    if (this.#callback !== undefined) this.#callback(data, 0, data.length, this);
-    else if (this.#iterator !== undefined) this.#iterator.push(data);
-    else this.announce('data', data);
-  };
-
-  #onEnd(): void {
-    this.#readEnded = true;
-    this.settle();
-    this.#iterator?.end();
-    try {
-      this.announce('end'); // which may still write
-    } finally {
-      // So may what stands after a loop: it runs in a microtask of a microtask, and ticks come later.
-      if (this.#iterator === undefined) this.#endToo();
-      else queueMicrotask(() => process.nextTick(() => this.#endToo()));
-    }
-  }
-
-  #endToo(): void {
+  protected peerEnded(): void {
     if (!this.#allowHalfOpen) this.endWriting();
     this.closeIfDone();
   }
 
   /** @internal */
   protected closeIfDone(): void {
-    if (this.#readEnded && this.writeEnded) this.fail(undefined);
+    if (this.readEnded && this.writeEnded) this.fail(undefined);
   }
-}
-
-function copyOf(slab: Buffer, offset: number, length: number): Buffer {
-  const data = Buffer.allocUnsafe(length);
-  slab.copy(data, 0, offset, offset + length);
-  return data;
 }

@@ -1,7 +1,7 @@
 // A TCP listener on a reactor: what listener.ts says, and what is TCP's own.
-import { Interest, invalidType, invalidValue, type Reactor, systemError } from '@pollux/core';
-import { checkSignal } from './abort.js';
+import { Interest, invalidType, type Reactor, systemError } from '@pollux/core';
 import {
+  adoptSocket,
   localEndpoint,
   type OptionSetting,
   openSocket,
@@ -12,8 +12,8 @@ import {
 import { type Endpoint, encodeEndpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
 import { Listener, type ListenerEvents } from './listener.js';
-import { EINVAL, EMFILE, native, SocketOption, STREAM } from './native.js';
-import type { AbortOptions } from './stream-options.js';
+import { BACKLOG, checkListenOptions, type ListenOptions } from './listener-options.js';
+import { native, SocketOption, STREAM } from './native.js';
 import { checkTcpStreamOptions, type TcpStreamOptions, tcpSettings } from './tcp-options.js';
 import { TcpStream } from './tcp-stream.js';
 import {
@@ -26,35 +26,27 @@ import {
   MAX_DELAY,
 } from './validate.js';
 
-export interface TcpListenOptions extends TcpStreamOptions, AbortOptions {
+export interface TcpListenOptions extends TcpStreamOptions, ListenOptions {
   /** The local address: `'0.0.0.0'` (every IPv4 address) if left out. No names, no resolving. */
   address?: string;
   /** The local port; 0, the default, lets the system choose. */
   port?: number;
-  /** How many connections may wait to be accepted; 511 if left out, the system may allow fewer. */
-  backlog?: number;
   /** SO_REUSEPORT: several listeners share the port, and the system spreads what comes. */
   reusePort?: boolean;
   /** IPV6_V6ONLY: whether a listener on `'::'` leaves IPv4 alone; the system's default if left out. */
   ipv6Only?: boolean;
   /**
-   * In place of all of the above: the descriptor of a socket that listens already, another thread's
-   * `listener.fd` say. It is duplicated, so each of those that share it closes its own.
+   * In place of all of the above and `backlog`: the descriptor of a socket that listens already,
+   * another thread's `listener.fd` say. It is duplicated, so each of those that share it closes its
+   * own.
    */
   fd?: number;
-  /**
-   * EPOLLEXCLUSIVE: of several threads that share a listening socket, a connection wakes one or a few
-   * that wait, not all. ERR_POLLUX_UNSUPPORTED where the backend has none.
-   */
-  exclusive?: boolean;
   /**
    * TCP_DEFER_ACCEPT, in milliseconds, rounded up to seconds: a connection is not handed out before
    * it has sent something, or after so long; then perhaps without. For protocols in which the client
    * speaks first. Linux.
    */
   deferAcceptMs?: number;
-  /** While so many streams of this listener are open, others wait in the backlog. No bound if left out. */
-  maxConnections?: number;
 }
 
 export type TcpListenerEvents = ListenerEvents<TcpStream>;
@@ -74,16 +66,11 @@ export class TcpListener extends Listener<TcpStream> {
     // Each stream is made by them: they may change, and were checked only once.
     const options = { ...given };
     checkTcpStreamOptions(options);
-    checkBoolean('options.exclusive', options.exclusive);
     checkDelay('options.deferAcceptMs', options.deferAcceptMs ?? 0, MAX_DELAY);
-    if (options.maxConnections !== undefined) {
-      checkInteger('options.maxConnections', options.maxConnections, 1, Number.MAX_SAFE_INTEGER);
-    }
-    checkSignal(options.signal);
+    checkListenOptions(options);
     if (options.fd !== undefined) return TcpListener.#adopt(reactor, options.fd, options);
-    const { address = '0.0.0.0', port = 0, backlog = 511 } = options;
+    const { address = '0.0.0.0', port = 0, backlog = BACKLOG } = options;
     checkPort('options.port', port, 0);
-    checkInteger('options.backlog', backlog, 0, 0x7fff_ffff);
     checkBoolean('options.reusePort', options.reusePort);
     checkBoolean('options.ipv6Only', options.ipv6Only);
     const local = encodeEndpoint('options.address', address, port);
@@ -110,10 +97,8 @@ export class TcpListener extends Listener<TcpStream> {
       if (options[name] === undefined) continue;
       throw invalidType(`options.${name}`, 'left out beside "options.fd"', options[name]);
     }
-    const fd = native.adoptListener(theirs);
-    if (fd === EINVAL) throw invalidValue('options.fd', 'a TCP socket that listens', theirs);
-    if (fd === EMFILE) throw systemError(fd, 'dup', { fd: theirs });
-    if (fd < 0) throw systemError(fd, 'getsockopt', { fd: theirs });
+    const expected = 'a TCP socket that listens';
+    const fd = adoptSocket('options.fd', theirs, expected, native.adoptListener);
     return orClose(fd, () => new TcpListener(reactor, fd, options));
   }
 

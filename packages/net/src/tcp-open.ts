@@ -1,9 +1,9 @@
 // Names for TcpStream.open: Node's resolver is asked, for there is none of our own.
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { invalidType, PolluxError, type Reactor } from '@pollux/core';
-import { heed, ignore } from './abort.js';
+import { followSignal, invalidType, PolluxError, type Reactor, unfollowSignal } from '@pollux/core';
 import { Exchange } from './exchange.js';
+import { lookedUp } from './lookup.js';
 import { checkTcpConnectOptions, type TcpConnectOptions } from './tcp-options.js';
 import { checkFunction, checkInteger, checkOptions, checkPort, checkReactor } from './validate.js';
 
@@ -41,7 +41,7 @@ export async function resolveHost(
     throw new PolluxError('ERR_POLLUX_BLOCKING', message);
   }
   const found = await lookUp(reactor, host, family, lookup, rest.signal);
-  return { ...rest, addresses: interleave(found).map(({ address }) => address) };
+  return { ...rest, addresses: found.map(({ address }) => address) };
 }
 
 /** Ends too when the signal is aborted, or the reactor closed. Keeps the reactor running. */
@@ -62,21 +62,22 @@ function lookUp(
     const over = (): void => {
       hold.close();
       exchange.dismiss(ender);
-      if (signal !== undefined) ignore(signal, ender);
+      if (signal !== undefined) unfollowSignal(signal, ender);
     };
     const fail = (reason: unknown): void => {
       over();
       reject(reason);
     };
     exchange.enroll(ender);
-    if (signal !== undefined) heed(signal, ender);
-    const answer: Parameters<LookupFunction>[2] = (error, found, itsFamily) => {
-      if (error) {
-        fail(error);
+    if (signal !== undefined) followSignal(signal, ender);
+    const answer: Parameters<LookupFunction>[2] = (...answered) => {
+      const result = lookedUp(host, ...answered);
+      if (result.error !== null) {
+        fail(result.error);
         return;
       }
       over();
-      resolve(Array.isArray(found) ? found : [{ address: found, family: itsFamily ?? 0 }]);
+      resolve(result.addresses);
     };
     try {
       lookup(host, { all: true, family }, answer);
@@ -84,15 +85,4 @@ function lookUp(
       fail(error); // dns.lookup throws what it does not like of its arguments
     }
   });
-}
-
-/** RFC 8305, section 4: as they come, but the families take turns, that of the first one first. */
-export function interleave(found: readonly LookupAddress[]): LookupAddress[] {
-  const first = found.filter(({ family }) => family === found[0]?.family);
-  const second = found.filter(({ family }) => family !== found[0]?.family);
-  const order: LookupAddress[] = [];
-  for (let i = 0; i < Math.max(first.length, second.length); i++) {
-    for (const each of [first[i], second[i]]) if (each !== undefined) order.push(each);
-  }
-  return order;
 }

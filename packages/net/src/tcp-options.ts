@@ -1,6 +1,5 @@
 // The options of TCP sockets, their checks, and what they are to the system.
-import { invalidValue } from '@pollux/core';
-import { checkSignal } from './abort.js';
+import { checkSignal, invalidValue } from '@pollux/core';
 import type { OptionSetting } from './descriptor.js';
 import { SocketOption } from './native.js';
 import {

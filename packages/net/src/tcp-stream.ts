@@ -1,7 +1,9 @@
 // A TCP connection on a reactor: what stream.ts says, and what is TCP's own.
 import { invalidType, invalidValue, type Reactor, systemError } from '@pollux/core';
-import { type Attempt, Connector, type Target } from './connector.js';
+import type { Attempt, Target } from './attempt.js';
+import { Connector } from './connector.js';
 import {
+  adoptSocket,
   localEndpoint,
   type OptionSetting,
   openSocket,
@@ -11,7 +13,7 @@ import {
 } from './descriptor.js';
 import { decodeSlot, EncodedEndpoint, encodeEndpoint } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { EINVAL, EMFILE, ENOTCONN, native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
+import { EINVAL, native, SLOT_SIZE, SocketOption, STREAM } from './native.js';
 import { Stream } from './stream.js';
 import type { StreamEvents } from './stream-options.js';
 import { resolveHost, type TcpOpenOptions } from './tcp-open.js';
@@ -77,10 +79,7 @@ export class TcpStream extends Stream<TcpStreamEvents> {
     checkReactor(reactor);
     checkInteger('fd', fd, 0, 0x7fff_ffff);
     checkTcpStreamOptions(options);
-    const ours = native.adoptStream(fd);
-    if (ours === EINVAL) throw invalidValue('fd', 'a TCP socket', fd);
-    if (ours === ENOTCONN) throw systemError(ours, 'getpeername', { fd });
-    if (ours < 0) throw systemError(ours, ours === EMFILE ? 'dup' : 'getsockopt', { fd });
+    const ours = adoptSocket('fd', fd, 'a TCP socket', native.adoptStream);
     return orClose(ours, () => {
       const { family } = localEndpoint(ours);
       // It may have been half a program's life in use: only what was asked for is changed.

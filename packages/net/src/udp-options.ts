@@ -1,9 +1,9 @@
-// What a UDP socket may be told: at its birth, or later by `configure`.
+// What a UDP socket may be told: at its birth, or later by `configure` and the like.
 import { invalidType, invalidValue, systemError } from '@pollux/core';
-import { checkSignal } from './abort.js';
-import type { DatagramOptions } from './datagram-socket.js';
+import { checkDatagramOptions, type DatagramOptions } from './datagram-options.js';
 import type { OptionSetting } from './descriptor.js';
-import { native, SocketOption } from './native.js';
+import { EncodedEndpoint, encodeEndpoint } from './endpoint.js';
+import { native, SLOT_SIZE, SocketOption } from './native.js';
 import { checkBoolean, checkInteger, checkOptions } from './validate.js';
 
 type Family = 'IPv4' | 'IPv6';
@@ -48,6 +48,29 @@ export interface UdpBindOptions extends UdpCommonOptions {
   ipv6Only?: boolean;
 }
 
+export interface UdpOptions extends UdpBindOptions {
+  /** The local address: `'0.0.0.0'` (every IPv4 address) if left out. No names, no resolving. */
+  address?: string;
+  /** The local port; 0, the default, lets the system choose. */
+  port?: number;
+}
+
+export interface UdpConnectOptions extends UdpBindOptions {
+  /** Where to send, and from whom alone to receive. */
+  address: string;
+  port: number;
+  /** Bind to this address, port or both first. */
+  localAddress?: string;
+  localPort?: number;
+}
+
+export interface MembershipOptions {
+  /** The interface: its name, index, or one of its addresses; if left out, the system's choice. */
+  interface?: string | number;
+  /** Only what this address sends (source-specific multicast). */
+  source?: string;
+}
+
 /** What the system has of what was asked for: see DatagramSender for `joinsBelow`. */
 export interface UdpFound {
   readonly joinsBelow: number;
@@ -86,10 +109,7 @@ export function checkUdpOptions(options: UdpBindOptions): void {
   ] as const) {
     checkBoolean(`options.${name}`, options[name]);
   }
-  if (options.maxQueuedBytes !== undefined) {
-    checkInteger('options.maxQueuedBytes', options.maxQueuedBytes, 0, Number.MAX_SAFE_INTEGER);
-  }
-  checkSignal(options.signal);
+  checkDatagramOptions(options);
 }
 
 function checkRange<K extends string>(
@@ -102,7 +122,7 @@ function checkRange<K extends string>(
 }
 
 /** The index of an interface; 0, or left out, leaves it to the system. */
-export function interfaceIndex(name: string, value: unknown): number {
+function interfaceIndex(name: string, value: unknown): number {
   if (value === undefined) return 0;
   if (typeof value === 'number') {
     checkInteger(name, value, 0, MAX_INDEX);
@@ -148,6 +168,27 @@ export function applyOnce(fd: number, family: Family, options: UdpCommonOptions)
   const segments = options.gso === true && native.setOption(fd, SocketOption.udpSegment, 0) >= 0;
   const gro = options.gro === true && native.setOption(fd, SocketOption.udpGro, 1) >= 0;
   return { joinsBelow: segments ? JOINS_BELOW : 0, gro };
+}
+
+/** Joins a multicast group, or leaves it. Throws what the system refuses. */
+export function applyMembership(
+  fd: number,
+  joins: boolean,
+  group: string,
+  options: MembershipOptions,
+): void {
+  const slots = new Uint8Array(2 * SLOT_SIZE);
+  slots.set(EncodedEndpoint.slotOf(encodeEndpoint('group', group, 0)));
+  checkOptions('options', options);
+  const index = interfaceIndex('options.interface', options.interface);
+  let source = -1;
+  if (options.source !== undefined) {
+    source = SLOT_SIZE;
+    const endpoint = encodeEndpoint('options.source', options.source, 0);
+    slots.set(EncodedEndpoint.slotOf(endpoint), source);
+  }
+  const result = native.membership(fd, Number(joins), index, slots, 0, source);
+  if (result < 0) throw systemError(result, 'setsockopt', { address: group });
 }
 
 function set(fd: number, option: number, value: number | boolean | undefined): void {

@@ -1,15 +1,16 @@
 // A UDP socket on a reactor: what datagram-socket.ts says, and what is UDP's own.
-import {
-  Interest,
-  invalidType,
-  invalidValue,
-  outOfRange,
-  type Reactor,
-  systemError,
-} from '@pollux/core';
+import { Interest, invalidType, outOfRange, type Reactor, systemError } from '@pollux/core';
 import type { DatagramInfo } from './datagram-inbox.js';
-import { type DatagramEvents, DatagramSocket } from './datagram-socket.js';
-import { localEndpoint, openSocket, orClose, remoteEndpoint, useEndpoint } from './descriptor.js';
+import type { DatagramEvents } from './datagram-options.js';
+import { DatagramSocket } from './datagram-socket.js';
+import {
+  adoptSocket,
+  localEndpoint,
+  openSocket,
+  orClose,
+  remoteEndpoint,
+  useEndpoint,
+} from './descriptor.js';
 import {
   type Addressed,
   checkFamily,
@@ -20,17 +21,20 @@ import {
   toEncoded,
 } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { DATAGRAM, EINVAL, EMFILE, native, SLOT_SIZE, SocketOption } from './native.js';
+import { DATAGRAM, native, SocketOption } from './native.js';
 import {
+  applyMembership,
   applyOnce,
   applySettings,
   bindSettings,
   checkUdpOptions,
   checkUdpSettings,
-  interfaceIndex,
+  type MembershipOptions,
   type UdpBindOptions,
   type UdpCommonOptions,
+  type UdpConnectOptions,
   type UdpFound,
+  type UdpOptions,
   type UdpSettings,
 } from './udp-options.js';
 import {
@@ -42,29 +46,6 @@ import {
   checkReactor,
   checkSlice,
 } from './validate.js';
-
-export interface UdpOptions extends UdpBindOptions {
-  /** The local address: `'0.0.0.0'` (every IPv4 address) if left out. No names, no resolving. */
-  address?: string;
-  /** The local port; 0, the default, lets the system choose. */
-  port?: number;
-}
-
-export interface UdpConnectOptions extends UdpBindOptions {
-  /** Where to send, and from whom alone to receive. */
-  address: string;
-  port: number;
-  /** Bind to this address, port or both first. */
-  localAddress?: string;
-  localPort?: number;
-}
-
-export interface MembershipOptions {
-  /** The interface: its name, index, or one of its addresses; if left out, the system's choice. */
-  interface?: string | number;
-  /** Only what this address sends (source-specific multicast). */
-  source?: string;
-}
 
 export type UdpSocketEvents = DatagramEvents<Endpoint>;
 
@@ -138,9 +119,7 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
       if (value !== undefined) throw invalidType(`options.${name}`, 'left out for an fd', value);
     }
     checkUdpOptions(options);
-    const own = native.adoptUdp(fd);
-    if (own === EINVAL) throw invalidValue('fd', 'a UDP socket', fd);
-    if (own < 0) throw systemError(own, own === EMFILE ? 'dup' : 'getsockopt', { fd });
+    const own = adoptSocket('fd', fd, 'a UDP socket', native.adoptUdp);
     return orClose(own, () => {
       const { family } = localEndpoint(own);
       return UdpSocket.#make(reactor, own, family, () => remoteEndpoint(own), options);
@@ -324,12 +303,16 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
    * ENODEV without a route to it if no interface was named, EINVAL for what is no group.
    */
   addMembership(group: string, options: MembershipOptions = {}): this {
-    return this.#membership(true, group, options);
+    this.assertOpen();
+    applyMembership(this.fd, true, group, options);
+    return this;
   }
 
   /** Leaves a group, as it was joined. EADDRNOTAVAIL if it was not. */
   dropMembership(group: string, options: MembershipOptions = {}): this {
-    return this.#membership(false, group, options);
+    this.assertOpen();
+    applyMembership(this.fd, false, group, options);
+    return this;
   }
 
   // For the base class.
@@ -367,23 +350,6 @@ export class UdpSocket extends DatagramSocket<Endpoint> {
   #settleQueue(): void {
     this.exchange.flushDatagrams();
     if (this.#remote !== undefined) this.queue.address(this.#remote);
-  }
-
-  #membership(joins: boolean, group: string, options: MembershipOptions): this {
-    this.assertOpen();
-    const groupSlot = EncodedEndpoint.slotOf(encodeEndpoint('group', group, 0));
-    checkOptions('options', options);
-    const index = interfaceIndex('options.interface', options.interface);
-    const slots = new Uint8Array(2 * SLOT_SIZE);
-    slots.set(groupSlot);
-    if (options.source !== undefined) {
-      const source = encodeEndpoint('options.source', options.source, 0);
-      slots.set(EncodedEndpoint.slotOf(source), SLOT_SIZE);
-    }
-    const source = options.source === undefined ? -1 : SLOT_SIZE;
-    const result = native.membership(this.fd, Number(joins), index, slots, 0, source);
-    if (result < 0) throw systemError(result, 'setsockopt', { address: group });
-    return this;
   }
 
   /** Undefined: where the socket is connected. */

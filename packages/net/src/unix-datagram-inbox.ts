@@ -46,6 +46,8 @@ export class Parcel {
 
 /** Room for some full messages: few are that full, and the rest stays with the kernel. */
 const ARRIVED = 4 * MAX_FDS;
+/** A descriptor that nobody has. */
+const NOBODY = 0x7fff_ffff;
 
 export class UnixDatagramInbox extends DatagramInbox {
   /** Of the datagram in hand. */
@@ -74,9 +76,12 @@ export class UnixDatagramInbox extends DatagramInbox {
   ): number {
     for (let i = 0; i < asked; i++) {
       const reader = this.readers[first + i] as FdDatagramReader;
-      if (!reader.takesFds) continue;
+      const fd = reader.fd;
+      // Closed since it was found ready: not -1, which is the complement of 0.
+      if (fd < 0) fds[i] = NOBODY;
+      if (fd < 0 || !reader.takesFds) continue;
       reader.receiving();
-      fds[i] = ~(fds[i] as number);
+      fds[i] = ~fd;
     }
     const count = native.receiveFds(
       fds,

@@ -5,11 +5,12 @@
 // Of a socket that is connected the poller tells when its peer has room. Of others it tells nothing:
 // they are writable as long as their own buffer has room (unix_dgram_poll). These try again by timer,
 // first soon, then less and less often while nothing moves.
-import type { Timer } from '@pollux/core';
+import type { Reactor } from '@pollux/core';
 import { DatagramQueue } from './datagram-queue.js';
 import { Addressed } from './endpoint.js';
 import { EAGAIN, ENOBUFS, native } from './native.js';
 import { closeFds } from './owned-fd.js';
+import { Retry } from './retry.js';
 
 interface Waiting {
   readonly data: Uint8Array;
@@ -17,39 +18,30 @@ interface Waiting {
   readonly fds: Int32Array;
 }
 
-/** What a queue needs of its socket. */
-export interface QueueOwner {
-  /** Calls back once after so many milliseconds. */
-  after(ms: number, callback: () => void): Timer;
-  /** Tries again what waits. */
-  sendOn(): void;
-}
-
 /** What a datagram counts beside its bytes, and each descriptor. */
 const OVERHEAD = 64;
 const FD_WEIGHT = 1_024;
-const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 64;
 const NO_FDS = new Int32Array(0);
 const CONNECTED = new Uint8Array(0);
 
 export class UnixDatagramQueue extends DatagramQueue {
   readonly #limit: number;
   readonly #onFull: () => void;
-  readonly #owner: QueueOwner;
   #waiting = new Map<string, Waiting[]>();
   #weight = 0;
-  #pauseMs = FIRST_PAUSE_MS;
-  #retry: Timer | undefined;
+  readonly #retry: Retry;
+  #refd = true;
   /** Too many descriptors are on their way: no poller tells when they are fewer. */
   #crowded = false;
 
+  /** `sendOn` is called to try what waits again. */
   constructor(
-    owner: QueueOwner,
+    reactor: Reactor,
+    sendOn: () => void,
     ...[fd, limit, onFull, onRefused]: ConstructorParameters<typeof DatagramQueue>
   ) {
     super(fd, limit, onFull, onRefused);
-    this.#owner = owner;
+    this.#retry = new Retry(reactor, sendOn);
     this.#limit = limit;
     this.#onFull = onFull;
   }
@@ -91,7 +83,7 @@ export class UnixDatagramQueue extends DatagramQueue {
     }
     this.#waiting.set(key, [item]);
     this.#onFull();
-    if (!this.polled) this.#tryLater();
+    if (!this.polled) this.#retry.later(this.#refd);
   }
 
   /** Sends in order, for each peer until it is full again. */
@@ -104,25 +96,23 @@ export class UnixDatagramQueue extends DatagramQueue {
       if (next === line.length) this.#waiting.delete(key);
       else if (next > 0) line.splice(0, next);
     }
-    if (sent > 0) this.#pauseMs = FIRST_PAUSE_MS;
-    else this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+    if (sent > 0) this.#retry.reset();
     if (!this.full) return;
     this.#onFull(); // maybe polled, maybe not any more
-    if (!this.polled) this.#tryLater();
+    if (!this.polled) this.#retry.later(this.#refd);
   }
 
   override clear(): void {
     for (const line of this.#waiting.values()) for (const { fds } of line) closeFds(fds);
     this.#waiting = new Map();
     this.#weight = 0;
-    this.#retry?.close();
-    this.#retry = undefined;
+    this.#retry.close();
   }
 
-  /** Whether the retry, if there is one, keeps the process alive. */
+  /** Whether what waits keeps the process alive. */
   setRef(refd: boolean): void {
-    if (refd) this.#retry?.ref();
-    else this.#retry?.unref();
+    this.#refd = refd;
+    this.#retry.setRef(refd);
   }
 
   /** False if it has to wait on. */
@@ -136,14 +126,6 @@ export class UnixDatagramQueue extends DatagramQueue {
     closeFds(fds);
     if (result < 0) this.refused(result, peer);
     return true;
-  }
-
-  #tryLater(): void {
-    if (this.#retry !== undefined) return;
-    this.#retry = this.#owner.after(this.#pauseMs, () => {
-      this.#retry = undefined;
-      this.#owner.sendOn();
-    });
   }
 }
 

@@ -1,23 +1,16 @@
 // A Unix socket for datagrams on a reactor: what datagram-socket.ts says, and what is its own. Nothing
 // is lost on the way and nothing overtakes, so a receiver that is late holds its senders up; what
 // waits for it is in unix-datagram-queue.ts.
-import {
-  Interest,
-  invalidType,
-  outOfRange,
-  type Reactor,
-  systemError,
-  type Timer,
-} from '@pollux/core';
-import { checkSignal } from './abort.js';
+import { Interest, invalidType, outOfRange, type Reactor, systemError } from '@pollux/core';
 import type { DatagramInbox, DatagramInfo } from './datagram-inbox.js';
+import type { DatagramEvents } from './datagram-options.js';
 import { copyOf } from './datagram-outbox.js';
 import type { DatagramQueue } from './datagram-queue.js';
-import { type DatagramEvents, type DatagramOptions, DatagramSocket } from './datagram-socket.js';
+import { DatagramSocket } from './datagram-socket.js';
 import { orClose } from './descriptor.js';
 import type { Addressed } from './endpoint.js';
 import { Exchange } from './exchange.js';
-import { DATAGRAM, EMFILE, native } from './native.js';
+import { DATAGRAM, EMFILE, native, SLOT_SIZE } from './native.js';
 import { checkDescriptors, type Descriptor, duplicateFds } from './owned-fd.js';
 import {
   autobindAddress,
@@ -30,46 +23,16 @@ import {
   where,
 } from './unix-address.js';
 import { type FdDatagramReader, type Parcel, UnixDatagramInfo } from './unix-datagram-inbox.js';
-import { type QueueOwner, UnixDatagramQueue } from './unix-datagram-queue.js';
+import {
+  checkUnixDatagramOptions,
+  type UnixBindOptions,
+  type UnixDatagramConnectOptions,
+  type UnixDatagramOptions,
+} from './unix-datagram-options.js';
+import { UnixDatagramQueue } from './unix-datagram-queue.js';
 import { adoptUnix, openUnix, pairUnix } from './unix-descriptor.js';
 import { bindPath, type SocketFile } from './unix-file.js';
-import {
-  checkBoolean,
-  checkData,
-  checkInteger,
-  checkOptions,
-  checkReactor,
-  checkSlice,
-} from './validate.js';
-
-export interface UnixDatagramOptions extends DatagramOptions {
-  /**
-   * Takes descriptors that come with datagrams: `info.fds`. Otherwise the system drops them. Ask for
-   * it only where you look: those that nobody asks for are closed.
-   */
-  receiveFds?: boolean;
-}
-
-export interface UnixBindOptions extends UnixDatagramOptions {
-  /**
-   * The name to receive at, text or bytes: a path of at most 107 bytes, or on Linux an abstract name,
-   * with a leading NUL. Left out, the system chooses an abstract one (autobind; Linux).
-   */
-  path?: string | Uint8Array;
-  /** Permissions of the socket's file, `0o600` say; who may write may send. */
-  mode?: number;
-  /** Removes a file that was left behind, as `UnixListener.listen` does. */
-  unlink?: boolean;
-}
-
-export interface UnixDatagramConnectOptions extends UnixDatagramOptions {
-  /** Where to send, and from whom alone to receive. */
-  path: string | Uint8Array;
-  /** The name to receive answers at. */
-  localPath?: string | Uint8Array;
-  /** Has the system choose an abstract name to receive answers at (Linux). */
-  autobind?: boolean;
-}
+import { checkBoolean, checkData, checkInteger, checkSlice } from './validate.js';
 
 export type UnixDatagramEvents = DatagramEvents<UnixAddress>;
 
@@ -93,7 +56,7 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
    * with the path as `address`. Its file is removed when it closes, if it is still its own.
    */
   static override bind(reactor: Reactor, options: UnixBindOptions = {}): UnixDatagramSocket {
-    check(reactor, options);
+    checkUnixDatagramOptions(reactor, options);
     const { path, mode, unlink } = options;
     if (mode !== undefined) checkInteger('options.mode', mode, 0, 0o777);
     checkBoolean('options.unlink', unlink);
@@ -106,7 +69,7 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
 
   /** A socket without a name: it sends to anybody, and nobody can answer. */
   static open(reactor: Reactor, options: UnixDatagramOptions = {}): UnixDatagramSocket {
-    check(reactor, options);
+    checkUnixDatagramOptions(reactor, options);
     return make(reactor, options, () => ({}));
   }
 
@@ -115,7 +78,7 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
    * path where nobody receives.
    */
   static connect(reactor: Reactor, options: UnixDatagramConnectOptions): UnixDatagramSocket {
-    check(reactor, options);
+    checkUnixDatagramOptions(reactor, options);
     const { path, localPath, autobind } = options;
     checkBoolean('options.autobind', autobind);
     const remote = encodePath('options.path', path);
@@ -138,7 +101,7 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
     reactor: Reactor,
     options: UnixDatagramOptions = {},
   ): [UnixDatagramSocket, UnixDatagramSocket] {
-    check(reactor, options);
+    checkUnixDatagramOptions(reactor, options);
     const [first, second] = pairUnix(DATAGRAM);
     const remote = nameOf(native.peerAddress, first);
     return orClose(second, () => {
@@ -161,9 +124,9 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
     fd: Descriptor,
     options: UnixDatagramOptions = {},
   ): UnixDatagramSocket {
-    check(reactor, options);
+    checkUnixDatagramOptions(reactor, options);
     const ours = adoptUnix('fd', fd, DATAGRAM, false);
-    const slot = new Uint8Array(128);
+    const slot = new Uint8Array(SLOT_SIZE);
     const remote = native.peerAddress(ours, slot, 0) < 0 ? undefined : decodePath(slot, 0);
     return orClose(ours, () => new UnixDatagramSocket(reactor, ours, options, { remote }));
   }
@@ -327,14 +290,7 @@ export class UnixDatagramSocket extends DatagramSocket<UnixAddress> implements F
   protected override makeQueue(
     ...args: ConstructorParameters<typeof DatagramQueue>
   ): UnixDatagramQueue {
-    const owner: QueueOwner = {
-      after: (ms: number, callback: () => void): Timer => {
-        const timer = this.exchange.reactor.timer(ms, callback);
-        return this.hasRef() ? timer : timer.unref();
-      },
-      sendOn: () => this.sendOn(),
-    };
-    return new UnixDatagramQueue(owner, ...args);
+    return new UnixDatagramQueue(this.exchange.reactor, () => this.sendOn(), ...args);
   }
 
   /** @internal */
@@ -388,16 +344,6 @@ function make(
       throw error;
     }
   });
-}
-
-function check(reactor: Reactor, options: UnixDatagramOptions): void {
-  checkReactor(reactor);
-  checkOptions('options', options);
-  checkBoolean('options.receiveFds', options.receiveFds);
-  if (options.maxQueuedBytes !== undefined) {
-    checkInteger('options.maxQueuedBytes', options.maxQueuedBytes, 0, 0x7fff_ffff);
-  }
-  checkSignal(options.signal);
 }
 
 function checkLength(name: string, length: number): void {

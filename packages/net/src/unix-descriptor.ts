@@ -1,6 +1,7 @@
 // The descriptor that a Unix socket begins with: made, one of a pair, or somebody else's duplicated.
-import { invalidValue, systemError } from '@pollux/core';
-import { EAFNOSUPPORT, EINVAL, EMFILE, EOPNOTSUPP, native, STREAM, UNIX } from './native.js';
+import { systemError } from '@pollux/core';
+import { adoptSocket } from './descriptor.js';
+import { EAFNOSUPPORT, EOPNOTSUPP, native, STREAM, UNIX } from './native.js';
 import { checkDescriptor, type Descriptor } from './owned-fd.js';
 import { lacks } from './validate.js';
 
@@ -32,11 +33,8 @@ export function adoptUnix(
   listens: boolean,
 ): number {
   const theirs = checkDescriptor(name, descriptor);
-  const fd = native.adoptUnix(theirs, type, Number(listens));
-  if (fd === EINVAL) {
-    const state = listens ? ' that listens' : type === STREAM ? ' that is connected' : '';
-    throw invalidValue(name, `a Unix ${kindOf(type)} socket${state}`, theirs);
-  }
-  if (fd < 0) throw systemError(fd, fd === EMFILE ? 'dup' : 'getsockopt', { fd: theirs });
-  return fd;
+  const state = listens ? ' that listens' : type === STREAM ? ' that is connected' : '';
+  return adoptSocket(name, theirs, `a Unix ${kindOf(type)} socket${state}`, (fd) =>
+    native.adoptUnix(fd, type, Number(listens)),
+  );
 }

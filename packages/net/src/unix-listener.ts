@@ -4,6 +4,7 @@ import { Interest, invalidType, type Reactor, systemError } from '@pollux/core';
 import { orClose } from './descriptor.js';
 import { Exchange } from './exchange.js';
 import { Listener, type ListenerEvents } from './listener.js';
+import { BACKLOG, checkListenOptions, type ListenOptions } from './listener-options.js';
 import { native, STREAM } from './native.js';
 import type { Descriptor } from './owned-fd.js';
 import { checkStreamOptions, type StreamOptions } from './stream-options.js';
@@ -13,14 +14,12 @@ import { bindPath, type SocketFile } from './unix-file.js';
 import { UnixStream } from './unix-stream.js';
 import { checkBoolean, checkInteger, checkOptions, checkReactor } from './validate.js';
 
-export interface UnixListenOptions extends StreamOptions {
+export interface UnixListenOptions extends StreamOptions, ListenOptions {
   /**
    * Where to listen, text or bytes: a path of at most 107 bytes, or on Linux an abstract name, with a
    * leading NUL, which needs no file.
    */
   path?: string | Uint8Array;
-  /** How many connections may wait to be accepted; 511 if left out, the system may allow fewer. */
-  backlog?: number;
   /** Permissions of the socket's file, `0o600` say; who may write may connect. As umask leaves them. */
   mode?: number;
   /**
@@ -28,10 +27,11 @@ export interface UnixListenOptions extends StreamOptions {
    * at the same moment may both find it stale, and the later one then removes the earlier one's.
    */
   unlink?: boolean;
-  /** In place of all of the above: a socket that listens already. It is duplicated; no file is removed. */
+  /**
+   * In place of all of the above and `backlog`: a socket that listens already. It is duplicated; no
+   * file is removed.
+   */
   fd?: Descriptor;
-  /** EPOLLEXCLUSIVE, as for a TcpListener. */
-  exclusive?: boolean;
 }
 
 export type UnixListenerEvents = ListenerEvents<UnixStream>;
@@ -51,10 +51,9 @@ export class UnixListener extends Listener<UnixStream> {
     // Each stream is made by them: they may change, and were checked only once.
     const options = { ...given };
     checkStreamOptions(options);
-    checkBoolean('options.exclusive', options.exclusive);
+    checkListenOptions(options);
     if (options.fd !== undefined) return UnixListener.#adopt(reactor, options.fd, options);
-    const { backlog = 511, mode, unlink } = options;
-    checkInteger('options.backlog', backlog, 0, 0x7fff_ffff);
+    const { backlog = BACKLOG, mode, unlink } = options;
     if (mode !== undefined) checkInteger('options.mode', mode, 0, 0o777);
     checkBoolean('options.unlink', unlink);
     const address = encodePath('options.path', options.path);
@@ -90,7 +89,7 @@ export class UnixListener extends Listener<UnixStream> {
     local: EncodedPath,
     file: SocketFile | undefined,
   ) {
-    super(Exchange.of(reactor), fd, 'POLLUXUNIXLISTENER');
+    super(Exchange.of(reactor), fd, 'POLLUXUNIXLISTENER', options);
     this.#options = options;
     this.#local = local;
     this.#file = file;

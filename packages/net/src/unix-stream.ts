@@ -4,10 +4,11 @@
 // The kernel gives descriptors with the first byte of the data they were sent with, and ends a read
 // behind that data's message. Bytes written before may come in the same read. So what a receiver can
 // be told is: these came no later than with these bytes; and that is what `'fds'` says.
-import { invalidValue, type Reactor, systemError } from '@pollux/core';
-import type { Attempt } from './connector.js';
+import { checkSignal, invalidValue, type Reactor, systemError } from '@pollux/core';
+import type { Attempt } from './attempt.js';
+import { Connector } from './connector.js';
 import { Exchange } from './exchange.js';
-import { EMFILE, ENOBUFS, native, STREAM } from './native.js';
+import { EAGAIN, EMFILE, ENOBUFS, native, STREAM } from './native.js';
 import {
   checkDescriptors,
   closeFds,
@@ -17,15 +18,20 @@ import {
 } from './owned-fd.js';
 import { Stream } from './stream.js';
 import type { StreamInbox } from './stream-inbox.js';
-import { checkStreamOptions, type StreamEvents, type StreamOptions } from './stream-options.js';
+import {
+  type AbortOptions,
+  checkConnectTiming,
+  checkStreamOptions,
+  type StreamEvents,
+  type StreamOptions,
+} from './stream-options.js';
 import { EncodedPath, encodePath, nameOf, where } from './unix-address.js';
-import { UnixConnecting } from './unix-connecting.js';
 import { adoptUnix, openUnix, pairUnix } from './unix-descriptor.js';
 import type { FdReader } from './unix-stream-inbox.js';
 import { UnixWriteQueue } from './unix-write-queue.js';
-import { checkData, checkDelay, checkReactor, MAX_DELAY } from './validate.js';
+import { checkData, checkReactor } from './validate.js';
 
-export interface UnixConnectOptions extends StreamOptions {
+export interface UnixConnectOptions extends StreamOptions, AbortOptions {
   /**
    * Where to connect to, text or bytes: a path of at most 107 bytes, or on Linux an abstract name,
    * with a leading NUL.
@@ -53,6 +59,8 @@ export interface PeerCredentials {
 
 /** Descriptors that may wait in one stream. */
 const MOST_QUEUED_FDS = 1_012;
+/** How long the listener's backlog may be full. */
+const CONNECT_TIMEOUT_MS = 10_000;
 const CONNECTED = new Uint8Array(0);
 
 export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
@@ -72,13 +80,12 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
   static connect(reactor: Reactor, options: UnixConnectOptions): UnixStream {
     checkReactor(reactor);
     checkStreamOptions(options);
-    const { connectTimeoutMs } = options;
-    if (connectTimeoutMs !== undefined) {
-      checkDelay('options.connectTimeoutMs', connectTimeoutMs, MAX_DELAY);
-    }
+    checkConnectTiming(options);
+    const { connectTimeoutMs, signal } = options;
     const remote = encodePath('options.path', options.path);
-    const stream = new UnixStream(Exchange.of(reactor), -1, options, remote);
-    stream.#connect(remote, connectTimeoutMs);
+    checkSignal(signal);
+    const stream = new UnixStream(Exchange.of(reactor), -1, options, remote, signal);
+    stream.#connect(remote, connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     return stream;
   }
 
@@ -102,8 +109,14 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
   }
 
   /** @internal Made by the above and by a listener. */
-  constructor(exchange: Exchange, fd: number, options: StreamOptions, remote?: EncodedPath) {
-    super(exchange, fd, 'POLLUXUNIX', options);
+  constructor(
+    exchange: Exchange,
+    fd: number,
+    options: StreamOptions,
+    remote?: EncodedPath,
+    signal?: AbortSignal,
+  ) {
+    super(exchange, fd, 'POLLUXUNIX', options, signal);
     this.#remote = remote;
   }
 
@@ -172,10 +185,15 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
     return queued && this.roomLeft();
   }
 
-  #connect(remote: EncodedPath, timeoutMs: number | undefined): void {
+  /**
+   * connect(2) answers at once: made, or refused. Only where the listener's backlog is full, a
+   * nonblocking one is told EAGAIN, and the descriptor does not become ready when there is room.
+   */
+  #connect(remote: EncodedPath, connectTimeoutMs: number): void {
     const target = {
       slot: EncodedPath.slotOf(remote),
       where: where(remote),
+      busy: EAGAIN,
       open: () => openUnix(STREAM),
     };
     const events = {
@@ -185,7 +203,7 @@ export class UnixStream extends Stream<UnixStreamEvents> implements FdReader {
       },
       failed: (error: Error): void => this.fail(error),
     };
-    this.connectBy(new UnixConnecting(this.exchange, target, timeoutMs, events));
+    this.connectBy(new Connector(this.exchange, [target], { connectTimeoutMs }, events));
   }
 
   /** @internal */

@@ -53,7 +53,7 @@ export function checkBoolean(name: string, value: unknown): void {
   }
 }
 
-/** A port to bind to: 0 lets the system choose. */
+/** A port; from 0 on for one to bind to, where that lets the system choose. */
 export function checkPort(name: string, value: unknown, min: 0 | 1): void {
   checkInteger(name, value, min, 65_535);
 }

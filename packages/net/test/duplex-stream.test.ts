@@ -35,6 +35,34 @@ onEveryReactor((bench) => {
     expect([client.bytesRead, client.bytesWritten]).toEqual([8, 8]);
   });
 
+  test('texts in every encoding, one by one and together', async () => {
+    const { client, server } = await duplexPair(bench());
+    const got: Buffer[] = [];
+    server.on('data', (data) => got.push(data));
+    const pieces = [
+      ['größer, 大きい', 'utf8'],
+      ['größer', 'latin1'],
+      ['größer', 'utf16le'],
+      ['00ff80', 'hex'],
+      ['AP+A', 'base64'],
+    ] as const;
+    const expected: Buffer[] = [];
+    for (const corked of [false, true]) {
+      if (corked) client.cork();
+      for (const [text, encoding] of pieces) {
+        client.write(text, encoding);
+        expected.push(Buffer.from(text, encoding));
+      }
+      client.write(Buffer.from([1, 2]));
+      expected.push(Buffer.from([1, 2]));
+      if (corked) client.uncork();
+    }
+    client.setDefaultEncoding('latin1').end('ö');
+    expected.push(Buffer.from([0xf6]));
+    await bench().until(() => server.readableEnded, 'the end');
+    expect(Buffer.concat(got)).toEqual(Buffer.concat(expected));
+  });
+
   test('what http and tls ask a socket for', async () => {
     const { client, server, listener } = await duplexPair(bench());
     const { address, port } = listener.address();

@@ -125,4 +125,16 @@ describe('later', () => {
     expect(got.map(([, bytes]) => String(bytes))).toEqual(['x']);
     expect(events).toEqual([['error', expect.objectContaining({ code: 'ENOSPC' })], ['close']]);
   });
+
+  test('a stream just connected: an error in place of connect', () => {
+    const listener = TcpListener.listen(reactor, { address });
+    const client = TcpStream.connect(reactor, listener.address());
+    const events = record(client, 'connect', 'error', 'close');
+    refuseAfter(0, 'modify');
+    for (let i = 0; i < 50 && events.length < 2; i++) reactor.turn(5);
+    expect(events).toEqual([
+      ['error', expect.objectContaining({ code: 'ENOSPC' })],
+      ['close', true],
+    ]);
+  });
 });

@@ -126,6 +126,20 @@ onEveryReactor((bench) => {
     await bench().until(() => on.ended === 'done', 'the end');
   });
 
+  test('an error that came while a loop was busy goes with the loop that is left', async () => {
+    const client = bench().track(
+      UdpSocket.connect(bench().reactor, { address: V4, port: closedPort(bench()) }),
+    );
+    const heard = client[Symbol.asyncIterator]();
+    client.send('anybody?');
+    await bench().idle();
+    await expect(heard.next()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    client.send('anybody?');
+    await bench().idle();
+    expect(await heard.return?.()).toEqual({ done: true, value: undefined });
+    expect(await heard.next()).toEqual({ done: true, value: undefined });
+  });
+
   test('the signal closes the socket, and is thrown in the loop', async () => {
     const controller = new AbortController();
     const { signal } = controller;

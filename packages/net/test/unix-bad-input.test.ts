@@ -80,10 +80,14 @@ test('options of one kind only', () => {
   expectThrow(listen({ unlink: 1 }), TYPE, 'options.unlink');
   expectThrow(listen({ exclusive: 1 }), TYPE, 'options.exclusive');
   expectThrow(listen({ highWaterMark: -1 }), RANGE, 'options.highWaterMark');
+  expectThrow(listen({ maxConnections: 0 }), RANGE, 'options.maxConnections');
+  expectThrow(listen({ maxConnections: '1' }), TYPE, 'options.maxConnections');
+  expectThrow(listen({ signal: {} }), TYPE, 'options.signal');
   expectThrow(listen({ fd: 0 }), TYPE, 'options.path');
   const connect = (options: Any) => () => UnixStream.connect(reactor, { path, ...options });
   expectThrow(connect({ connectTimeoutMs: -1 }), RANGE, 'options.connectTimeoutMs');
   expectThrow(connect({ allowHalfOpen: 'x' }), TYPE, 'options.allowHalfOpen');
+  expectThrow(connect({ signal: 'abort' }), TYPE, 'options.signal');
   const bind = (options: Any) => () => UnixDatagramSocket.bind(reactor, { path, ...options });
   expectThrow(bind({ mode: -1 }), RANGE, 'options.mode');
   expectThrow(bind({ receiveFds: 1 }), TYPE, 'options.receiveFds');

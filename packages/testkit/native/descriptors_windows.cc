@@ -157,6 +157,8 @@ int64_t RaiseNofile() { return 16384; }
 
 TESTKIT_EXPORT(read, Read);
 TESTKIT_EXPORT(write, Write);
+TESTKIT_EXPORT(recv, Read);
+TESTKIT_EXPORT(send, Write);
 TESTKIT_EXPORT(fill, Fill);
 TESTKIT_EXPORT(drain, Drain);
 TESTKIT_EXPORT(close, Close);

@@ -201,6 +201,10 @@ int64_t Shutdown(int fd, int how) {
   return how < 0 || how > 2 ? -EINVAL : Result(shutdown(fd, kHow[how]));
 }
 
+int64_t Send(int fd, Bytes bytes) { return Result(send(fd, bytes.data, bytes.size, MSG_NOSIGNAL)); }
+
+int64_t Recv(int fd, Bytes into) { return Result(recv(fd, into.data, into.size, 0)); }
+
 int64_t SendUrgent(int fd, int byte) {
   const uint8_t urgent = static_cast<uint8_t>(byte);
   return Result(send(fd, &urgent, 1, MSG_OOB));
@@ -242,6 +246,8 @@ TESTKIT_EXPORT(unixBind, UnixBind);
 TESTKIT_EXPORT(unixConnect, UnixConnect);
 TESTKIT_EXPORT(unixDgram, UnixDgram);
 TESTKIT_EXPORT(shutdown, Shutdown);
+TESTKIT_EXPORT(send, Send);
+TESTKIT_EXPORT(recv, Recv);
 TESTKIT_EXPORT(sendUrgent, SendUrgent);
 TESTKIT_EXPORT(recvUrgent, RecvUrgent);
 TESTKIT_EXPORT(resetOnClose, ResetOnClose);

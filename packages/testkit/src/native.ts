@@ -50,6 +50,8 @@ interface Native {
   unixConnect(path: string, type: number): number;
   unixDgram(): number;
   shutdown(fd: number, how: number): number;
+  send(fd: number, bytes: Uint8Array): number;
+  recv(fd: number, into: Uint8Array): number;
   sendUrgent(fd: number, byte: number): number;
   recvUrgent(fd: number): number;
   resetOnClose(fd: number): number;

@@ -110,6 +110,16 @@ export function shutdown(fd: number, how: 'read' | 'write' | 'both'): void {
   check(native.shutdown(fd, directions.indexOf(how)), 'shutdown');
 }
 
+/** send(2): returns how many bytes were taken. */
+export function send(fd: number, bytes: Uint8Array): number {
+  return check(native.send(fd, bytes), 'send');
+}
+
+/** recv(2): returns how many bytes came, 0 at the end. */
+export function recv(fd: number, into: Uint8Array): number {
+  return check(native.recv(fd, into), 'recv');
+}
+
 /** Sends one urgent (out-of-band) byte over TCP. */
 export function sendUrgent(fd: number, byte: number): void {
   check(native.sendUrgent(fd, byte), 'send');
