@@ -2,7 +2,9 @@
 // terminal, a clean end on a signal, and one line with exit code 1 for each thing that can be wrong.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import {
   backends,
@@ -39,7 +41,10 @@ async function ask(port: number, host: string): Promise<string> {
   return String(data);
 }
 
-const fetchText = async (url: string): Promise<string> => (await fetch(url)).text();
+async function fetchText(url: string): Promise<string> {
+  const [answer] = await once(http.get(url, { agent: false }), 'response');
+  return text(answer);
+}
 
 for (const backend of backends) {
   test(`it names ${backend}, answers on both ports, and ends with 0 on a signal`, async () => {

@@ -47,9 +47,15 @@ export const notUnderWine = [
   ['descriptors', /refused binds/, ANY_ADDRESS],
   ['unix-bad-input', /path/, 'Windows has no abstract names'],
   ['shards', /the drain/, 'Windows cannot send a signal to a process; it ends it'],
+  ['heartbeat', /a server that resets/, RESET],
   ['demo', /a second signal/, 'Windows cannot send a signal to a process; it ends it'],
   ['heartbeat', /a frozen server/, 'Windows cannot freeze a process'],
   ['demo', /203\.0\.113\.1/, ANY_ADDRESS],
+  [
+    'connect-many',
+    /10,000/,
+    'Wine 8 is too slow for ten thousand connections between two processes',
+  ],
   ['connect-many', /fewer where/, 'Windows has no ulimit'],
   ['refused-by-poller', /Unix/, 'Windows has no Unix datagrams and pairs, Wine 8 no Unix sockets'],
 ];
