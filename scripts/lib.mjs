@@ -50,3 +50,17 @@ export function buildEnvironment() {
     if (name.startsWith('POLLUX_') && name !== 'POLLUX_SANITIZE') delete env[name];
   return env;
 }
+
+/** Makes sure that a command is there: on Debian, as root, by installing the packages that bring it. */
+export function ensureInstalled(command, packages) {
+  const there = () => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
+  if (there()) return;
+  if (process.getuid?.() !== 0 || spawnSync('sh', ['-c', 'command -v apt-get']).status !== 0) {
+    console.error(`${command} is missing: on Debian, apt-get install ${packages.join(' ')}`);
+    process.exit(1);
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const quiet = { env, stdio: ['ignore', 'ignore', 'inherit'] };
+  run('apt-get', ['update', '-qq'], quiet);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], quiet);
+}

@@ -27,13 +27,20 @@ const pageFile = resolve(options.docs, 'portability.md');
 const template = readFileSync(join(root, 'docs/portability/prose.md'), 'utf8');
 
 /** Where Pollux is meant to run; what has no file yet is labelled so. */
-const targets = ['linux-epoll', 'linux-select', 'darwin-kqueue', 'freebsd-kqueue', 'win32-iocp'];
+const targets = [
+  'linux-epoll',
+  'linux-select',
+  'darwin-kqueue',
+  'freebsd-kqueue',
+  'win32-iocp',
+  'win32-select',
+];
 const platformNames = {
   linux: 'Linux',
   android: 'Android',
   darwin: 'macOS',
   freebsd: 'FreeBSD',
-  win32: 'Windows',
+  win32: 'Windows under Wine',
 };
 const sections = { kinds: 'kind', conditions: 'condition' };
 

@@ -12,7 +12,7 @@
 // made. Ports: a client has some 28,000 for one server address and port, so the server listens on a
 // port for each 5,000. The backlog: the kernel drops what knocks beside it, and the client knocks
 // again after a second; so no more are being opened at a time than have room in it.
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -102,7 +102,7 @@ async function ask(server: ChildProcess): Promise<Footprint & { held: number }> 
 }
 
 async function connectMany(reactor: Reactor, asked: number, messages: number): Promise<void> {
-  const limit = Number(execFileSync('sh', ['-c', 'ulimit -n'])) || Infinity; // it may say 'unlimited'
+  const limit = Number(spawnSync('sh', ['-c', 'ulimit -n']).stdout) || Infinity; // 'unlimited', or no sh
   const wanted = Math.min(asked, limit - SPARE_DESCRIPTORS);
   const reason = wanted < asked ? `ulimit -n is ${limit}` : undefined;
   if (reason !== undefined) console.error(`${wanted} connections, not ${asked}: ${reason}`);

@@ -2,19 +2,16 @@
 // each message echoed, sums up, and makes fewer where descriptors are short.
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { commandFor, start } from './support.js';
+import { backends, commandFor, start } from './support.js';
 
-const only = process.env.POLLUX_BACKEND;
-const backends = ['epoll', 'select'].filter((name) => !only || name === only);
 const limit = Number(spawnSync('sh', ['-c', 'ulimit -n']).stdout) || Infinity;
 const sanitized = process.env.POLLUX_SANITIZED !== undefined;
 
 async function connectMany(backend: string, connections: number, most = limit) {
   const [node = '', ...rest] = commandFor('connect-many', '--connections', `${connections}`);
-  const script = `${most < limit ? `ulimit -n ${most}; ` : ''}exec "$0" "$@"`;
-  const run = start(['sh', '-c', script, node, '--expose-gc', ...rest], {
-    env: { POLLUX_BACKEND: backend },
-  });
+  const command = [node, '--expose-gc', ...rest];
+  if (most < limit) command.unshift('sh', '-c', `ulimit -n ${most}; exec "$0" "$@"`);
+  const run = start(command, { env: { POLLUX_BACKEND: backend } });
   const { code, signal } = await run.ended;
   const summary = run.output.stdout === '' ? undefined : JSON.parse(run.output.stdout);
   return { code, signal, summary, stderr: run.output.stderr };

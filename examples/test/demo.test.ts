@@ -2,9 +2,19 @@
 // terminal, a clean end on a signal, and one line with exit code 1 for each thing that can be wrong.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { commandFor, type Running, shell, start, testWith } from './support.js';
+import {
+  backends,
+  commandFor,
+  interrupt,
+  type Running,
+  shell,
+  start,
+  testWith,
+} from './support.js';
 
 const LINE =
   /^pollux: (\w+), UDP echo on (?:127\.0\.0\.1|\[::1\]):(\d+), HTTP hello on http:\/\/\S+:(\d+)\r?\n/;
@@ -31,17 +41,19 @@ async function ask(port: number, host: string): Promise<string> {
   return String(data);
 }
 
-const fetchText = async (url: string): Promise<string> => (await fetch(url)).text();
+async function fetchText(url: string): Promise<string> {
+  const [answer] = await once(http.get(url, { agent: false }), 'response');
+  return text(answer);
+}
 
-for (const backend of ['epoll', 'select']) {
+for (const backend of backends) {
   test(`it names ${backend}, answers on both ports, and ends with 0 on a signal`, async () => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const { demo, udp, http, ...rest } = await startDemo('--backend', backend);
       expect(rest).toEqual({ backend });
       expect(await ask(udp, '127.0.0.1')).toBe('hi');
       expect(await fetchText(`http://127.0.0.1:${http}/`)).toBe('hello from pollux\n');
-      demo.child.kill(signal);
-      expect(await demo.ended).toEqual({ code: 0, signal: null });
+      await interrupt(demo, signal);
       // Not a terminal: one line, and no counts.
       expect(demo.output.stdout).toMatch(new RegExp(`${LINE.source}$`));
       expect(demo.output.stderr).toBe('');
@@ -98,7 +110,7 @@ test('a port in use: one line, exit code 1, and the other port is free again', a
 
 const mistakes: [string[], RegExp][] = [
   [['--backend', 'poll'], /--backend must be one of kqueue, epoll, iocp, select, not 'poll'/],
-  [['--backend', 'kqueue'], /--backend kqueue: not on linux/],
+  [['--backend', 'kqueue'], /--backend kqueue: not on (linux|win32)/],
   [['--udp', 'x'], /--udp must be a port number from 0 to 65535, not 'x'/],
   [['--http', '65536'], /--http must be a port number from 0 to 65535, not '65536'/],
   [['--udp=-1'], /--udp must be a port number from 0 to 65535, not '-1'/],

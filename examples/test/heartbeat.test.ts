@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { expect, test } from 'vitest';
-import { commandFor, type Running, start } from './support.js';
+import { commandFor, interrupt, type Running, start } from './support.js';
 
 const LEAST = 20;
 const MOST = 160;
@@ -119,10 +119,9 @@ test('a server that is killed and started again: refused meanwhile, then answere
   expect(refused.length).toBeGreaterThanOrEqual(10);
   expect(Math.max(...refused.map(({ pauseMs }) => pauseMs))).toBeGreaterThanOrEqual(MOST / 2);
 
-  for (const { child, ended, output } of [client, server]) {
-    child.kill('SIGINT');
-    expect(await ended).toEqual({ code: 0, signal: null });
-    expect(output.stderr).toBe('');
+  for (const running of [client, server]) {
+    await interrupt(running);
+    expect(running.output.stderr).toBe('');
   }
 });
 
@@ -145,8 +144,7 @@ test('a frozen server is noticed by its silence alone, though its kernel accepts
   server.child.kill('SIGCONT');
   await until((seen) => count(seen, 'answer') >= 3, lines().length);
   checkPauses(lines());
-  client.child.kill('SIGINT');
-  expect(await client.ended).toEqual({ code: 0, signal: null });
+  await interrupt(client);
 });
 
 test.each([
@@ -164,7 +162,6 @@ test.each([
   await until((seen) => count(seen, 'pause') >= 3);
   for (const loss of losses(lines())) expect(loss.why).toContain(why);
   checkPauses(lines());
-  client.child.kill('SIGINT');
-  expect(await client.ended).toEqual({ code: 0, signal: null });
+  await interrupt(client);
   server.close();
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { expect, test } from 'vitest';
-import { commandFor, shell, start, testWith } from './support.js';
+import { commandFor, interrupt, shell, start, testWith } from './support.js';
 
 async function startHello() {
   const server = start(commandFor('http-hello', '0'));
@@ -52,8 +52,7 @@ test('200 clients, five requests each, over connections that stay open', async (
   }
   expect(sockets).toBeGreaterThan(100);
   // Clients are still connected when it stops.
-  server.child.kill('SIGINT');
-  expect(await server.ended).toEqual({ code: 0, signal: null });
+  await interrupt(server);
   expect(server.output.stderr).toBe('');
   agent.destroy();
 });

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { expect, test } from 'vitest';
-import { commandFor, shell, start, testWith } from './support.js';
+import { commandFor, interrupt, shell, start, testWith } from './support.js';
 
 async function startServer() {
   const server = start(commandFor('http-over-pollux', '0'));
@@ -45,8 +45,7 @@ test('50 clients, five requests each, over connections that stay open', async ()
   }
   expect(sockets).toBe(50);
   // Clients are still connected when it stops.
-  server.child.kill('SIGINT');
-  expect(await server.ended).toEqual({ code: 0, signal: null });
+  await interrupt(server);
   expect(server.output.stderr).toBe('');
   agent.destroy();
 });

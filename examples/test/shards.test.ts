@@ -4,14 +4,12 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { commandFor, start } from './support.js';
+import { backends, commandFor, start } from './support.js';
 
 const WORKERS = 3;
 const CHAINS = 30;
 const DATAGRAMS = 90;
 const host = '127.0.0.1';
-const only = process.env.POLLUX_BACKEND;
-const backends = ['epoll', 'select'].filter((name) => !only || name === only);
 const everyone = Array.from({ length: WORKERS }, (_, name) => `${name}`);
 const left = new Set<dgram.Socket>();
 

@@ -1,7 +1,14 @@
 // Runs an example as a user would: `node examples/dist/<name>.js`, and watches what it prints.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterEach, test } from 'vitest';
+import { explainSelection } from '@pollux/core';
+import { afterEach, expect, test } from 'vitest';
+
+/** The backends under test: POLLUX_BACKEND, or all that work on this system. */
+export const backends: readonly string[] = explainSelection({ ignoreEnvironment: true })
+  .candidates.filter(({ available }) => available)
+  .map(({ backend }) => backend)
+  .filter((name) => !process.env.POLLUX_BACKEND || name === process.env.POLLUX_BACKEND);
 
 const directory = fileURLToPath(new URL('../dist/', import.meta.url));
 
@@ -61,6 +68,19 @@ export function start(
       look();
     });
   return { child, output, until, ended };
+}
+
+/**
+ * Sends a signal to a program, which ends well by it. Where programs cannot be sent one (Windows), it is
+ * merely killed.
+ */
+export async function interrupt(
+  { child, ended }: Running,
+  signal: 'SIGINT' | 'SIGTERM' = 'SIGINT',
+) {
+  child.kill(signal);
+  const killed = process.platform === 'win32';
+  expect(await ended).toEqual(killed ? { code: null, signal } : { code: 0, signal: null });
 }
 
 /** A test that needs these commands: skipped on a machine where one of them is not installed. */

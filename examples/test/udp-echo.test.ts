@@ -2,7 +2,7 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { commandFor, shell, start, testWith } from './support.js';
+import { commandFor, interrupt, shell, start, testWith } from './support.js';
 
 async function startEcho() {
   const server = start(commandFor('udp-echo', '0'));
@@ -19,8 +19,7 @@ test('it echoes, and SIGINT ends it with 0', async () => {
     expect(String(data)).toBe(text);
   }
   client.close();
-  server.child.kill('SIGINT');
-  expect(await server.ended).toEqual({ code: 0, signal: null });
+  await interrupt(server);
   expect(server.output.stderr).toBe('');
 });
 

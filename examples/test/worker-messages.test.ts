@@ -1,9 +1,6 @@
 // The worker of the example blocks in its reactor, yet it obeys messages and ends when it is told.
 import { expect, test } from 'vitest';
-import { commandFor, start } from './support.js';
-
-const only = process.env.POLLUX_BACKEND;
-const backends = ['epoll', 'select'].filter((name) => !only || name === only);
+import { backends, commandFor, start } from './support.js';
 
 test.each(backends)('on %s it greets as it is told, and ends', async (backend) => {
   const run = start(commandFor('worker-messages'), { env: { POLLUX_BACKEND: backend } });

@@ -59,7 +59,16 @@
       }],
       ['OS=="win"', {
         'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
-        'msvs_settings': { 'VCCLCompilerTool': { 'AdditionalOptions': ['/std:c++20'] } },
+        'defines': ['_WIN32_WINNT=0x0A00', 'WIN32_LEAN_AND_MEAN', 'NOMINMAX'],
+        'libraries': ['-lws2_32', '-liphlpapi', '-lntdll'],
+        'msvs_settings': {
+          'VCCLCompilerTool': {
+            # /MT: no C++ runtime DLL is needed; common.gypi has no exceptions already.
+            'RuntimeLibrary': '0',
+            'RuntimeTypeInfo': 'false',
+            'AdditionalOptions': ['/std:c++20'],
+          },
+        },
       }],
     ],
   },

@@ -29,6 +29,8 @@ Napi::Function Poller::Define(Napi::Env env) {
                          InstanceMethod<&Poller::Modify>("modify"),
                          InstanceMethod<&Poller::Delete>("delete"),
                          InstanceMethod<&Poller::CanWatch>("canWatch"),
+                         InstanceMethod<&Poller::WatchHandle>("watchHandle"),
+                         InstanceMethod<&Poller::UnwatchHandle>("unwatchHandle"),
                          InstanceMethod<&Poller::Wait>("wait"),
                          InstanceMethod<&Poller::Notify>("notify"),
                          InstanceMethod<&Poller::Attach>("attach"),
@@ -123,6 +125,22 @@ Napi::Value Poller::CanWatch(const Napi::CallbackInfo& info) {
   Fd fd;
   if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
   return Result(info, engine_.CanWatch(fd));
+}
+
+// (handle, key)
+Napi::Value Poller::WatchHandle(const Napi::CallbackInfo& info) {
+  uint32_t handle, key;
+  if (!engine_.open() || !ReadUint32(info[0], &handle) || !ReadUint32(info[1], &key)) {
+    return Result(info, -EINVAL);
+  }
+  return Result(info, engine_.backend()->WatchHandle(handle, key));
+}
+
+// (handle)
+Napi::Value Poller::UnwatchHandle(const Napi::CallbackInfo& info) {
+  uint32_t handle;
+  if (!engine_.open() || !ReadUint32(info[0], &handle)) return Result(info, -EINVAL);
+  return Result(info, engine_.backend()->UnwatchHandle(handle));
 }
 
 // (timeoutMs, events)

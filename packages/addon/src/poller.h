@@ -32,6 +32,8 @@ class Poller : public Napi::ObjectWrap<Poller> {
   Napi::Value Modify(const Napi::CallbackInfo& info);
   Napi::Value Delete(const Napi::CallbackInfo& info);
   Napi::Value CanWatch(const Napi::CallbackInfo& info);
+  Napi::Value WatchHandle(const Napi::CallbackInfo& info);
+  Napi::Value UnwatchHandle(const Napi::CallbackInfo& info);
   Napi::Value Wait(const Napi::CallbackInfo& info);
   Napi::Value Notify(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);

@@ -6,15 +6,18 @@
 // scripts/check-packages.mjs looks for that. Left out on purpose: the guards of function-local
 // statics (__cxa_guard_*), std::map, std::thread and iostreams. Do without them.
 //
-// Sanitizer builds, and systems other than Linux, use the ordinary runtime instead.
+// Sanitizer builds, and what is not built by gcc for Linux or Windows, use the ordinary runtime
+// instead.
 
 #ifdef POLLUX_OWN_CXX_RUNTIME
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 
 #include <functional>
 #include <new>

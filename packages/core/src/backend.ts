@@ -82,6 +82,8 @@ export interface NativePoller {
   modify(fd: number, interest: number, key: number, mode: number, exclusive: number): number;
   delete(fd: number): number;
   canWatch(fd: number): number;
+  watchHandle(handle: number, key: number): number;
+  unwatchHandle(handle: number): number;
   wait(timeoutMs: number, events: Uint32Array): number;
   notify(): number;
   attach(onReady: () => void, driver: number): number;

@@ -3,7 +3,7 @@
 // Three kinds. A wrong argument is a TypeError or RangeError with Node's own code and the
 // argument's name. A wrong use is a PolluxError with a code ERR_POLLUX_*. A refusal of the system is
 // an Error as Node's: `code`, `errno` (negative), `syscall`, and `fd` or `address` where there is one.
-import { util } from './builtins.js';
+import { os, util } from './builtins.js';
 
 /** What a misuse is called. Match these, not messages. */
 export type PolluxErrorCode =
@@ -67,13 +67,24 @@ export interface SystemErrorDetails {
   port?: number;
 }
 
-/** Makes the Error of a negative errno; the one place that does. */
+/** What Node knows of an error: its own number, its name, and what it says. */
+function nodesError(errno: number): [errno: number, code: string, text: string] {
+  const map = util().getSystemErrorMap();
+  const known = map.get(errno);
+  if (known !== undefined) return [errno, ...known];
+  // On Windows the C library numbers errors in one way and Node in another; their names are the same.
+  const name = Object.entries(os().constants.errno).find(([, number]) => number === -errno)?.[0];
+  for (const [number, [code, text]] of map) if (code === name) return [number, code, text];
+  return [errno, name ?? `E${-errno}`, 'unknown error'];
+}
+
+/** Makes the Error of a negative errno of the C library; the one place that does. */
 export function systemError(
-  errno: number,
+  result: number,
   syscall: string,
   details: SystemErrorDetails = {},
 ): SystemError {
-  const [code, text] = util().getSystemErrorMap().get(errno) ?? [`E${-errno}`, 'unknown error'];
+  const [errno, code, text] = nodesError(result);
   let where = '';
   if (details.address !== undefined) where = ` ${formatAddress(details.address, details.port)}`;
   else if (details.fd !== undefined) where = ` (fd ${details.fd})`;

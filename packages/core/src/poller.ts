@@ -86,6 +86,16 @@ export interface Poller {
   notify(): void;
   /** Whether the primitive can watch this descriptor; registers nothing. EBADF is thrown. */
   canWatch(fd: number): boolean;
+  /**
+   * Windows: reports once, as readable under `key`, that a waitable object is signalled: an event, a
+   * process, a thread, a timer. `handle` is its HANDLE as a number. Call it again for the next time.
+   *
+   * Throws EEXIST while it is being watched, EBADF for what is no handle, and ERR_POLLUX_UNSUPPORTED
+   * for a backend other than iocp. Missing from pollers that watch no system objects.
+   */
+  watchHandle?(handle: number, key: number): void;
+  /** Forgets a handle at once. Call it before you close the handle. Throws ENOENT. */
+  unwatchHandle?(handle: number): void;
   /** Idempotent. Everything else throws ERR_POLLUX_CLOSED afterwards. */
   close(): void;
   [Symbol.dispose](): void;

@@ -22,6 +22,7 @@ import {
   checkExclusive,
   checkFd,
   checkFunction,
+  checkInteger,
   checkInterest,
   checkKey,
   checkOneOf,
@@ -35,6 +36,12 @@ const FIRST_CAPACITY = 256;
 const MAX_CAPACITY = 16_384;
 /** A blocking wait passes through JavaScript this often, so that a worker can be terminated. */
 const SLICE_MS = 200;
+
+/**
+ * What of `canWatch` means no. EPERM: epoll's word for a file that cannot be polled. EINVAL, ELOOP: an
+ * epoll in itself. ENOTSOCK: a handle of Windows that is no socket.
+ */
+const UNWATCHABLE: readonly string[] = ['EPERM', 'EINVAL', 'ELOOP', 'ENOTSOCK'];
 
 const MODES = { level: 0, oneshot: 1, edge: 2 } as const;
 const MODE_NAMES = Object.keys(MODES);
@@ -130,9 +137,21 @@ export class SystemPoller implements Poller {
     const result = this.#native.canWatch(fd);
     if (result >= 0) return true;
     const error = systemError(result, this.#module.syscalls.change, { fd });
-    // EPERM: epoll's word for a file that cannot be polled. EINVAL, ELOOP: an epoll in itself.
-    if (error.code === 'EPERM' || error.code === 'EINVAL' || error.code === 'ELOOP') return false;
+    if (UNWATCHABLE.includes(error.code)) return false;
     throw error;
+  }
+
+  watchHandle(handle: number, key: number): void {
+    this.#assertOpen();
+    checkInteger('handle', handle, 0, 0xffff_ffff);
+    checkKey(key);
+    this.#handled(this.#native.watchHandle(handle, key), 'RegisterWaitForSingleObject');
+  }
+
+  unwatchHandle(handle: number): void {
+    this.#assertOpen();
+    checkInteger('handle', handle, 0, 0xffff_ffff);
+    this.#handled(this.#native.unwatchHandle(handle), 'UnregisterWaitEx');
   }
 
   counters(): PollerCounters {
@@ -234,6 +253,18 @@ export class SystemPoller implements Poller {
   #changed(result: number, fd: number): void {
     if (result < 0) throw systemError(result, this.#module.syscalls.change, { fd });
     if (result > 0) this.#events[2 * result - 1] = 0;
+  }
+
+  /** The result of watchHandle or unwatchHandle, as that of `#changed`. */
+  #handled(result: number, syscall: string): void {
+    if (result > 0) this.#events[2 * result - 1] = 0;
+    if (result >= 0) return;
+    const error = systemError(result, syscall);
+    if (error.code !== 'ENOSYS') throw error;
+    throw new PolluxError(
+      'ERR_POLLUX_UNSUPPORTED',
+      `The ${this.backend} backend watches no handles of Windows`,
+    );
   }
 
   /** The number of records just written. */

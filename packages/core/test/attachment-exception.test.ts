@@ -1,5 +1,6 @@
 // What an attachment's own callback throws is not lost: it goes to uncaughtException, as from any
 // callback of Node's; and without a listener the process dies of it.
+import { fileURLToPath } from 'node:url';
 import { backends } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { runNode } from './support.js';
@@ -22,7 +23,7 @@ const throwing = (backend: string, listen: boolean): string => `
 describe.each(backends)('%s', (backend) => {
   const run = (listen: boolean) =>
     runNode(['--input-type=module', '--eval', throwing(backend, listen)], {
-      cwd: new URL('.', import.meta.url).pathname,
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
     });
 
   test('somebody listens', async () => {

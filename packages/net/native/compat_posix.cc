@@ -89,6 +89,41 @@ int AcceptConnection(int listener, sockaddr* address, socklen_t* length) {
   return Prepare(static_cast<int>(fd));
 }
 
+// Linux passes on what is pending on the new socket, and the man page says to treat it like EAGAIN;
+// here the next connection is tried at once.
+bool IsLostConnection(int result) {
+  switch (-result) {
+    case ECONNABORTED:
+    case EPERM:  // a firewall's rule
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int DuplicateDescriptor(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return copy < 0 ? -errno : copy;
+}
+
+void CloseDescriptor(int fd) { close(fd); }
+
+int64_t ReceiveBytes(int fd, uint8_t* data, size_t room) {
+  return Uninterrupted([&] { return recv(fd, data, room, kNoWait); });
+}
+
+int64_t SendVectors(int fd, Vector* vectors, int count) {
+  const msghdr header = MessageOf(vectors, count);
+  return Uninterrupted([&] { return sendmsg(fd, &header, kNoSignal | kNoWait); });
+}
+
 int ReceiveBatch(int fd, Message* messages, unsigned int count) {
 #ifdef MSG_WAITFORONE
   const int64_t result =

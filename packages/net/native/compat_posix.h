@@ -4,10 +4,24 @@
 // errno, and none is interrupted.
 #pragma once
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
+
+// Of Linux (whose UDP_ENCAP is 100) 4.18 and 5.0, newer than many a C library; linux/udp.h would
+// clash with netinet/udp.h.
+#if defined(UDP_ENCAP) && UDP_ENCAP == 100 && !defined(UDP_SEGMENT)
+#define UDP_SEGMENT 103
+#endif
+#if defined(UDP_ENCAP) && UDP_ENCAP == 100 && !defined(UDP_GRO)
+#define UDP_GRO 104
+#endif
 
 namespace pollux::net {
 
@@ -35,7 +49,18 @@ constexpr int kNoWait = MSG_DONTWAIT;
 constexpr int kNoWait = 0;
 #endif
 
-inline bool IsAgain(int result) { return result == -EAGAIN || result == -EWOULDBLOCK; }
+// Whether a message may be several datagrams.
+#ifdef UDP_SEGMENT
+constexpr bool kHasSegments = true;
+#else
+constexpr bool kHasSegments = false;
+#endif
+
+using Vector = iovec;
+
+inline Vector MakeVector(uint8_t* data, size_t length) { return {data, length}; }
+
+inline bool IsAgain(int64_t result) { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
 // A message whose bytes are, or come to be, in these pieces of memory.
 inline msghdr MessageOf(iovec* vectors, int count = 1) {
@@ -60,6 +85,17 @@ int OpenSocket(int domain, int type);
 int OpenPair(int type, int fds[2]);
 int SetNonblocking(int fd);
 int AcceptConnection(int listener, sockaddr* address, socklen_t* length);
+// Whether a failure of that is one connection's, gone before it was taken: the next may be tried.
+bool IsLostConnection(int result);
+// Another descriptor of somebody's open file, close-on-exec.
+int DuplicateDescriptor(int fd);
+void CloseDescriptor(int fd);
+// For what is found at a socket of datagrams that was taken over.
+inline void PrepareDatagrams(int) {}
+
+// How many bytes were received, or sent; 0 received is the end.
+int64_t ReceiveBytes(int fd, uint8_t* data, size_t room);
+int64_t SendVectors(int fd, Vector* vectors, int count);
 
 // How many messages were received or sent, in order; negative if the first of them failed. What
 // stopped a later one is learned by the next call.

@@ -1,9 +1,9 @@
-// See control_posix.h.
-#include "control_posix.h"
+// See control.h.
+#include "control.h"
 
 #include <string.h>
 
-#include "slots_posix.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {

@@ -49,7 +49,7 @@ struct Chunks {
 
 // Addresses. One travels as a slot: the system's own sockaddr, and its length as a uint32 in the
 // last four bytes, 0 for none. A slot fits any family, a Unix path too, so one form serves all
-// (slots_posix.h).
+// (slots.h).
 constexpr size_t kSlotSize = 128;
 constexpr size_t kSlotRoom = 112;  // for the sockaddr: sockaddr_un takes 110 bytes
 constexpr size_t kSlotLengthAt = kSlotSize - 4;

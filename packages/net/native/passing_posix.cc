@@ -9,7 +9,7 @@
 
 #include "compat_posix.h"
 #include "receiving.h"
-#include "slots_posix.h"
+#include "slots.h"
 #include "unix.h"
 
 namespace pollux::net {

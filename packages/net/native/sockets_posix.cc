@@ -10,10 +10,10 @@
 #include <linux/filter.h>
 #endif
 
-#include "adopt_posix.h"
+#include "adopt.h"
 #include "compat_posix.h"
-#include "control_posix.h"
-#include "slots_posix.h"
+#include "control.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "adopt_posix.h"
-#include "slots_posix.h"
+#include "adopt.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "adopt_posix.h"
+#include "adopt.h"
 #include "compat_posix.h"
 #include "unix.h"
 

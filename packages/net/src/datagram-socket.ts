@@ -7,7 +7,7 @@ import type { DatagramInbox, DatagramInfo, DatagramReader } from './datagram-inb
 import type { Datagram, DatagramCallback, DatagramOptions } from './datagram-options.js';
 import { SendingSocket } from './datagram-sending.js';
 import type { Exchange } from './exchange.js';
-import { native } from './native.js';
+import { native, SocketOption } from './native.js';
 import { PullIterator } from './pull-iterator.js';
 import { checkFunction } from './validate.js';
 
@@ -21,6 +21,8 @@ export abstract class DatagramSocket<P> extends SendingSocket<P> implements Data
   #paused = false;
   /** Callbacks since `finish`; undefined before. */
   #finishing: number | undefined;
+  /** Bytes that `finish` still takes, where the system cannot be told to drop what comes. */
+  #bytesToTake: number | undefined;
   #foundEmpty = false;
   #looksSoon = false;
   /** Received when nobody could be called: nothing more is read before it is handed out. */
@@ -190,6 +192,7 @@ export abstract class DatagramSocket<P> extends SendingSocket<P> implements Data
   /** @internal */
   received(record: number, offset: number, length: number): void {
     if (this.closed) return;
+    if (this.#bytesToTake !== undefined) this.#bytesToTake -= Math.max(length, 1);
     // Paused by a listener before us in this batch; or it would overtake what is held.
     if (this.#paused || this.#held.length > 0) {
       this.keep(record, offset, length);
@@ -276,12 +279,16 @@ export abstract class DatagramSocket<P> extends SendingSocket<P> implements Data
     // A full socket goes on when it has room, one that was paused since when it is resumed.
     if (!this.listens || this.queue.full || this.#paused) return;
     // Else a flood would keep it for ever.
-    if (this.#finishing === OPEN_ROUNDS) native.stopInput(this.fd);
+    if (this.#finishing === OPEN_ROUNDS && native.stopInput(this.fd) < 0) {
+      // More than that cannot have been waiting by now.
+      this.#bytesToTake = native.getOption(this.fd, SocketOption.receiveBufferSize);
+    }
     this.#finishing = (this.#finishing ?? 0) + 1;
     const { inbox } = this;
     inbox.add(this);
     const empty = inbox.deliver() === 0 && this.#held.length === 0;
-    if (empty && this.#foundEmpty) this.#close(false);
+    const enough = this.#bytesToTake !== undefined && this.#bytesToTake <= 0;
+    if (enough || (empty && this.#foundEmpty)) this.#close(false);
     else this.#finishSoon();
     this.#foundEmpty = empty;
   }

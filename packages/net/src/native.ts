@@ -178,5 +178,6 @@ export const ENOTCONN: number = -constants.errno.ENOTCONN;
 export const ECONNREFUSED: number = -constants.errno.ECONNREFUSED;
 export const ENOBUFS: number = -constants.errno.ENOBUFS;
 export const ENAMETOOLONG: number = -constants.errno.ENAMETOOLONG;
+export const EAFNOSUPPORT: number = -constants.errno.EAFNOSUPPORT;
 export const EOPNOTSUPP: number = -constants.errno.EOPNOTSUPP;
 export const ETIMEDOUT: number = -constants.errno.ETIMEDOUT;

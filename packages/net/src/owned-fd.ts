@@ -1,8 +1,8 @@
 // Descriptors that are nobody's socket: those that arrived over a Unix socket, until somebody makes
 // something of them. The addon knows each, so that a worker that is terminated leaves none open.
 import { invalidType, outOfRange, PolluxError, systemError } from '@pollux/core';
-import { MAX_FDS, native } from './native.js';
-import { checkInteger } from './validate.js';
+import { EOPNOTSUPP, MAX_FDS, native } from './native.js';
+import { checkInteger, lacks } from './validate.js';
 
 /** A descriptor: its number, or what has one, such as a socket, an OwnedFd or a FileHandle. */
 export type Descriptor = number | { readonly fd: number };
@@ -11,7 +11,10 @@ export type Descriptor = number | { readonly fd: number };
 export class OwnedFd {
   #fd: number;
 
-  /** Another descriptor of the same open file (dup(2), close-on-exec). Throws EBADF, EMFILE. */
+  /**
+   * Another descriptor of the same open file (dup(2), close-on-exec). Throws EBADF, EMFILE; and
+   * ERR_POLLUX_UNSUPPORTED on Windows.
+   */
   static dup(fd: Descriptor): OwnedFd {
     const [copy] = duplicateFds(Int32Array.of(checkDescriptor('fd', fd)));
     return new OwnedFd(copy as number);
@@ -74,6 +77,7 @@ export function checkDescriptors(name: string, values: unknown): Int32Array {
 export function duplicateFds(fds: Int32Array): Int32Array {
   const copies = new Int32Array(fds.length);
   const result = native.duplicateFds(fds, fds.length, copies);
+  if (result === EOPNOTSUPP) throw lacks('descriptors that can be passed on');
   if (result < 0)
     throw systemError(result, 'dup', fds.length === 1 ? { fd: fds[0] as number } : {});
   return copies;

@@ -1,9 +1,10 @@
 // The addresses of Unix sockets: a path in the file system, or on Linux an abstract name, which
 // begins with a NUL, or none at all. Kept with their slots, as IP endpoints are (endpoint.ts).
 import { isUint8Array } from 'node:util/types';
-import { invalidType, invalidValue, outOfRange, PolluxError } from '@pollux/core';
+import { invalidType, invalidValue, outOfRange } from '@pollux/core';
 import { Addressed } from './endpoint.js';
 import { ENAMETOOLONG, EOPNOTSUPP, native, SLOT_SIZE } from './native.js';
+import { lacks } from './validate.js';
 
 /** The name of a Unix socket. */
 export interface UnixAddress {
@@ -68,10 +69,7 @@ function encodeBytes(name: string, bytes: Buffer): EncodedPath {
   const slot = new Uint8Array(SLOT_SIZE);
   const result = native.encodePath(bytes, slot, 0);
   if (result === ENAMETOOLONG) throw outOfRange(name, `at most ${MOST_BYTES} bytes`, bytes.length);
-  if (result === EOPNOTSUPP) {
-    const message = `The "${name}" argument is an abstract name, which this system has not`;
-    throw new PolluxError('ERR_POLLUX_UNSUPPORTED', message);
-  }
+  if (result === EOPNOTSUPP) throw lacks(`abstract names, as "${name}" is`);
   if (result < 0) throw invalidValue(name, 'a path without a NUL in it', bytes.toString());
   return new EncodedPath(bytes.toString(), slot);
 }

@@ -77,3 +77,8 @@ export function checkData(name: string, value: unknown): number {
   }
   return value.length;
 }
+
+/** What this system has not got, whatever the arguments are. */
+export function lacks(what: string): PolluxError {
+  return new PolluxError('ERR_POLLUX_UNSUPPORTED', `This system has no ${what}`);
+}

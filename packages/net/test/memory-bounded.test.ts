@@ -6,6 +6,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { requires } from '@pollux/testkit';
 import { cases, driversOf } from '@pollux/testkit/conformance';
 import { afterEach, describe, expect, test } from 'vitest';
 
@@ -115,6 +116,7 @@ const rows = cases.filter(
 
 describe.each(rows)('$backend, $way', ({ backend, way }) => {
   test('bad clients', { timeout: 120_000 }, async () => {
+    requires('tcpConnectNarrow');
     const server = start('memory-server', backend, way, `${HIGH_WATER_MARK}`, `${CHUNK}`);
     const peers = start('memory-peers');
     const { port, limit, overhead, ...which } = (await server.up) as Up;

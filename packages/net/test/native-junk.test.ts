@@ -129,12 +129,20 @@ test('plausible calls with one thing wrong', async () => {
       fd, 0, 4, 0, 2, -1,    fd, 0, 257, 0, 4, -1,  fd, 0, 10, 0, 4, -1,    fd, 0, 4, 0, 8, -1,
       fd, 0, 4, 0, 65536, -1, fd, 0, 200, 0, 1, -1, fd, 0, 3, 0, 0, -1,
     );
-    equal(addon.send(trains, 0, 7, slots, slots, results), 6);
-    assert.deepStrictEqual([...results.subarray(0, 6)], [4, -22, 10, 4, -22, -22]);
-    equal(addon.send(trains, 6, 7, slots, slots, results), 7);
-    equal(results[6], 3);
     const sink = new Uint8Array(8192);
-    equal(addon.receive(fds, 1, 9, sink, 64, new Int32Array(54), sink, sink.slice()), 9);
+    const UDP_SEGMENT = 17;
+    if (addon.setOption(fd, UDP_SEGMENT, 0) === 0) {
+      equal(addon.send(trains, 0, 7, slots, slots, results), 6);
+      assert.deepStrictEqual([...results.subarray(0, 6)], [4, -22, 10, 4, -22, -22]);
+      equal(addon.send(trains, 6, 7, slots, slots, results), 7);
+      equal(results[6], 3);
+      equal(addon.receive(fds, 1, 9, sink, 64, new Int32Array(54), sink, sink.slice()), 9);
+    } else {
+      // Where there are no trains, each is refused at once.
+      equal(addon.send(trains, 0, 7, slots, slots, results), 1);
+      equal(addon.send(trains, 6, 7, slots, slots, results), 7);
+      assert.deepStrictEqual([results[0] < 0, results[6]], [true, 3]);
+    }
     // A thousand to one peer in one call, from one place.
     const many = new Int32Array(6000);
     for (let i = 0; i < 1000; i++) many.set([fd, i % 7, 2, 0, 0, -1], 6 * i);

@@ -1,18 +1,18 @@
 // The table that the tests of this package run over, backend x mode, and what they have in common:
 // a reactor that is turned while a test waits, and a look at the descriptors when it is over.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setImmediate as nextLoop, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Reactor } from '@pollux/core';
 import { TcpListener, type TcpListenOptions, TcpStream, type TcpStreamOptions } from '@pollux/net';
-import { openFds } from '@pollux/testkit';
+import { openFds, passOnLacking } from '@pollux/testkit';
+import { backends } from '@pollux/testkit/conformance';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 
-const only = process.env.POLLUX_BACKEND;
-const backends = (['epoll', 'select'] as const).filter((name) => !only || name === only);
 const modes = ['attached', 'blocking'] as const;
 /** The best of an attached reactor's drivers for each backend. */
-const drivers = { epoll: 'uv', select: 'thread' } as Record<string, string>;
+const drivers = { epoll: 'uv' } as Record<string, string>;
 const TIMEOUT_MS = 10_000;
 
 /** One test's reactor. */
@@ -23,7 +23,9 @@ export class Bench {
   constructor(backend: string, mode: 'attached' | 'blocking') {
     this.reactor = new Reactor({ backend, mode });
     expect(this.reactor.backend).toBe(backend);
-    expect(this.reactor.driver).toBe(mode === 'blocking' ? 'blocking' : drivers[backend]);
+    expect(this.reactor.driver).toBe(
+      mode === 'blocking' ? 'blocking' : (drivers[backend] ?? 'thread'),
+    );
   }
 
   /** Closes it when the test is over. */
@@ -169,8 +171,10 @@ export async function runChild(
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
-  return await new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ stdout, stderr, code, signal }));
+  const [ended, signal] = await once(child, 'close').catch((error) => {
+    passOnLacking(String(error)); // the tool that was to start it
+    throw error;
   });
+  passOnLacking(stderr);
+  return { stdout, stderr, code: ended, signal };
 }

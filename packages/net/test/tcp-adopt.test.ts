@@ -6,11 +6,11 @@ import {
   close,
   isCloexec,
   isNonblocking,
-  socketpair,
   tcpListener,
   tcpPair,
   tcpSocket,
   udpSocket,
+  unixPair,
 } from '@pollux/testkit';
 import { expect, test } from 'vitest';
 import { onEveryReactor } from './support.js';
@@ -63,11 +63,11 @@ onEveryReactor((bench) => {
 
   test('what is no connected TCP socket is refused, and nothing is left open', () => {
     const { reactor } = bench();
+    const [unix, peer] = unixPair('stream');
     const adopt = (fd: number) => () => TcpStream.adopt(reactor, fd);
     const unconnected = tcpSocket();
     const listening = tcpListener().fd;
     const datagram = udpSocket().fd;
-    const [unix, peer] = socketpair();
     const code = (code: string) => expect.objectContaining({ code });
     expect(adopt(unconnected)).toThrow(code('ENOTCONN'));
     expect(adopt(listening)).toThrow(code('ENOTCONN'));

@@ -69,7 +69,10 @@ onEveryReactor((bench) => {
     expect(() => UdpSocket.bind(reactor, { address: V4, port })).toThrow(
       expect.objectContaining({ code: 'EADDRINUSE', syscall: 'bind', address: V4, port }),
     );
-    // reusePort lets several have it, if all ask.
+  });
+
+  test('reusePort: an address in use may be another’s too, if all ask', () => {
+    const { reactor } = bench();
     const options = { address: V4, port: 0, reusePort: true };
     const shared = bench().track(UdpSocket.bind(reactor, options));
     const again = { ...options, port: shared.address().port };

@@ -9,7 +9,9 @@
         ['OS!="win"', {
           'sources': ['select_posix.cc'],
         }],
-        # Windows: select_windows.cc and -lws2_32 go here.
+        ['OS=="win"', {
+          'sources': ['select_windows.cc'],
+        }],
       ],
     },
   ],

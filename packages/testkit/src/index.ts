@@ -2,6 +2,7 @@
 export * from './descriptors.js';
 export * from './kinds.js';
 export { macrotask } from './macrotask.js';
+export { passOnLacking, requires } from './native.js';
 export * from './process.js';
 export { FdScope } from './scope.js';
 export * from './sockets.js';

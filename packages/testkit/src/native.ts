@@ -23,11 +23,19 @@ interface Native {
   poll(fds: Int32Array, events: number, revents: Int32Array, timeoutMs: number): number;
   raiseNofile(): number;
   openFds(out: Int32Array): number;
+  threadCount(): number;
+  handleCount(): number;
+  createEvent(manual: boolean): number;
+  setEvent(event: number): number;
+  closeHandle(handle: number): number;
   denySyscall(name: string, errno: number): number;
   forkChild(code: number): number;
 
   pipe(out: Int32Array): number;
   socketpair(type: number, out: Int32Array): number;
+  /** Where a pipe, or a Unix socket, is nothing that can be polled. */
+  pipeByTcp(out: Int32Array): number;
+  pairByLoopback(type: number, out: Int32Array): number;
   tcpSocket(): number;
   tcpListener(port: Int32Array): number;
   tcpConnect(port: number): number;
@@ -75,18 +83,71 @@ interface Native {
 
 const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native;
 
-export const native: Native = load(fileURLToPath(new URL('..', import.meta.url)));
+/**
+ * This system has no such descriptor, or no such call. A test that meets it is skipped, with this as
+ * its reason (scripts/lacking-runner.mjs).
+ */
+export class LackingHere extends Error {
+  readonly code = 'ENOSYS';
+  readonly lackingHere: string;
+
+  constructor(what: string) {
+    super(`${process.platform} has no ${what}`);
+    this.lackingHere = this.message;
+  }
+}
+
+/** Throws LackingHere if this system has not got a helper. */
+export function requires(name: keyof Native): void {
+  if (!has(name)) throw new LackingHere(name);
+}
+
+/** Throws LackingHere, if that is what a child process has died of, or why it could not be started. */
+export function passOnLacking(stderr: string): void {
+  const lacking =
+    /lackingHere: '\w+ has no ([^']+)'/.exec(stderr)?.[1] ??
+    /PolluxError: This system has no ([^\n]+)/.exec(stderr)?.[1] ??
+    /spawn (\w+) ENOENT/.exec(stderr)?.[1] ??
+    /ENOSYS.*(pidfd)_open/.exec(stderr)?.[1];
+  if (lacking !== undefined) throw new LackingHere(lacking);
+}
+
+const addon = load(fileURLToPath(new URL('..', import.meta.url)));
+
+/** Whether this system has a helper; calling one that it has not throws LackingHere. */
+export function has(name: keyof Native): boolean {
+  return name in addon;
+}
+
+export const native: Native = new Proxy(addon, {
+  get(helpers, name) {
+    const helper: unknown = Reflect.get(helpers, name);
+    if (helper !== undefined || typeof name !== 'string') return helper;
+    return () => {
+      throw new LackingHere(name);
+    };
+  },
+});
 
 const EAGAIN = -constants.errno.EAGAIN;
+const ENOSYS = -constants.errno.ENOSYS;
+
+/** The name of a negative errno of the C library, whose numbers are not Node's on Windows. */
+export function errnoName(errno: number): string {
+  const nodes = getSystemErrorName(errno);
+  if (nodes.startsWith('E')) return nodes;
+  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0] ?? nodes;
+}
 
 /** The Error of a failed system call, as Node's own look. */
 function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
-  const code = getSystemErrorName(errno);
+  const code = errnoName(errno);
   return Object.assign(new Error(`${syscall}: ${code}`), { code, errno, syscall });
 }
 
 /** Gives the result back, or throws it if it is a negative errno. */
 export function check(result: number, syscall: string): number {
+  if (result === ENOSYS && process.platform === 'win32') throw new LackingHere(syscall);
   if (result < 0) throw systemError(result, syscall);
   return result;
 }

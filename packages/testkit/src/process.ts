@@ -1,7 +1,7 @@
 // What a test asks of, or does to, its own process.
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { check, native } from './native.js';
+import { check, has, LackingHere, native } from './native.js';
 
 /** The numbers of all open descriptors, ascending. */
 export function openFds(): number[] {
@@ -12,6 +12,26 @@ export function openFds(): number[] {
   }
 }
 
+/** How many handles of any kind this process has; Windows only. */
+export function handleCount(): number {
+  return check(native.handleCount(), 'GetProcessHandleCount');
+}
+
+/** An event of Windows, the HANDLE as a number. `manual`: signalled until it is reset. */
+export function createEvent(manual: boolean): number {
+  return check(native.createEvent(manual), 'CreateEvent');
+}
+
+/** Signals an event. */
+export function setEvent(event: number): void {
+  check(native.setEvent(event), 'SetEvent');
+}
+
+/** Closes a handle that is no socket. */
+export function closeHandle(handle: number): void {
+  check(native.closeHandle(handle), 'CloseHandle');
+}
+
 /** Raises the soft limit of open descriptors to the hard one, and returns it. */
 export function raiseNofile(): number {
   return check(native.raiseNofile(), 'setrlimit');
@@ -19,6 +39,7 @@ export function raiseNofile(): number {
 
 /** How many threads the process has. */
 export function threadCount(): number {
+  if (has('threadCount')) return check(native.threadCount(), 'CreateToolhelp32Snapshot');
   return readdirSync('/proc/self/task').length;
 }
 
@@ -54,6 +75,7 @@ export function forkChild(code = -1): number {
 
 /** The state of a process as ps shows it, `'Z'` for a zombie; undefined if there is no such one. */
 export function processState(pid: number): string | undefined {
+  if (process.platform === 'win32') throw new LackingHere('states of processes');
   try {
     return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
   } catch (error) {

@@ -1,7 +1,6 @@
 // Pipes and sockets in every state that a poller has to tell apart: close-on-exec, nonblocking, on
 // the loopback.
-import { getSystemErrorName } from 'node:util';
-import { check, checkPair, checkUnlessAgain, native, toBytes } from './native.js';
+import { check, checkPair, checkUnlessAgain, errnoName, has, native, toBytes } from './native.js';
 
 const socketTypes = ['stream', 'dgram', 'seqpacket'] as const;
 const directions = ['read', 'write', 'both'] as const;
@@ -13,13 +12,30 @@ export interface Bound {
   readonly port: number;
 }
 
-/** pipe(2): [reader, writer]. */
+/**
+ * Where pipes cannot be polled, `pipe` gives a TCP connection: its reader is writable too, and a write
+ * to a reader that is gone is refused some time later.
+ */
+export const pipesAreSockets: boolean = !has('pipe');
+
+/** pipe(2): [reader, writer]; where pipes cannot be polled, a TCP connection used one way. */
 export function pipe(): [reader: number, writer: number] {
+  return has('pipe') ? realPipe() : checkPair((out) => native.pipeByTcp(out), 'pipe');
+}
+
+/** pipe(2) and nothing else. */
+export function realPipe(): [reader: number, writer: number] {
   return checkPair((out) => native.pipe(out), 'pipe');
 }
 
-/** Two connected Unix sockets. */
+/** Two connected Unix sockets; where there are none, a stream or datagrams over the loopback. */
 export function socketpair(type: SocketType = 'stream'): [first: number, second: number] {
+  if (has('socketpair')) return unixPair(type);
+  return checkPair((out) => native.pairByLoopback(socketTypes.indexOf(type), out), 'socketpair');
+}
+
+/** Two connected Unix sockets and nothing else. */
+export function unixPair(type: SocketType): [first: number, second: number] {
   return checkPair((out) => native.socketpair(socketTypes.indexOf(type), out), 'socketpair');
 }
 
@@ -122,7 +138,7 @@ export function resetOnClose(fd: number): void {
 /** Takes the error that the socket keeps (SO_ERROR): its code, or null. */
 export function socketError(fd: number): string | null {
   const errno = check(native.socketError(fd), 'getsockopt');
-  return errno === 0 ? null : getSystemErrorName(-errno);
+  return errno === 0 ? null : errnoName(-errno);
 }
 
 function bound(call: (port: Int32Array) => number, syscall: string): Bound {

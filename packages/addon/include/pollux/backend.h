@@ -106,6 +106,13 @@ class Backend {
   // 0 if the primitive can watch the descriptor, else a negative errno.
   virtual int CanWatch(Fd fd) = 0;
 
+  // The waitable objects of Windows that are no sockets: events, processes, threads, timers.
+  // WatchHandle asks for one record, with kReadable, once the object is signalled; then it has to
+  // be called again. -EEXIST while it waits. Both: -ENOSYS where the primitive has no such thing.
+  virtual int WatchHandle(uintptr_t, uint32_t) { return -ENOSYS; }
+  // The void record plus one, or 0; -ENOENT.
+  virtual int UnwatchHandle(uintptr_t) { return -ENOSYS; }
+
   // 0 or -ENOMEM.
   virtual int Prepare(uint32_t capacity) = 0;
   // Waits for at most timeout_ns (kForever: without end) and never returns early

@@ -32,6 +32,7 @@ struct Registration {
   uint32_t batch;     // the harvest that last wrote a record for it ...
   uint32_t record;    // ... and which record that was
   Identity identity;  // which open file this was, where the backend asked
+  uintptr_t own;      // the backend's, for what it keeps beside this
 
   Ask ask() const { return Ask{interest, mode, exclusive}; }
 };

@@ -50,6 +50,7 @@ export class DrivenPoller implements Disposable {
   async once(timeoutMs?: number): Promise<number> {
     const attachment = this.#attachment;
     this.rounds++;
+    if (timeoutMs === 0 && this.poller.backend === 'iocp') settle();
     if (attachment === undefined) return this.poller.wait(timeoutMs);
     const ready = new Promise<void>((resolve) => {
       this.#ready = resolve;
@@ -94,6 +95,14 @@ export class DrivenPoller implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/**
+ * What a thread does to a socket of its own reaches the completion port before the call returns, on
+ * Windows. Under Wine another process (wineserver) sees to it, a moment later.
+ */
+function settle(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
 }
 
 /** `readable|hangup`, or `-` for none: how a condition is written in the portability table. */

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { drain, dup, fifo, openFile, write } from '../descriptors.js';
 import * as kinds from '../kinds.js';
+import { requires } from '../native.js';
 import * as sockets from '../sockets.js';
 import type { Scene } from './scene.js';
 
@@ -24,11 +25,11 @@ interface Made {
 
 const guaranteed: Record<string, FdKind['make']> = {
   pipe: ({ fds }) => {
-    const [reader, writer] = fds.trackAll(sockets.pipe());
+    const [reader, writer] = fds.trackAll(sockets.realPipe());
     return { fd: reader, provoke: () => write(writer, 'x') };
   },
   'dup of a pipe': ({ fds }) => {
-    const [reader, writer] = fds.trackAll(sockets.pipe());
+    const [reader, writer] = fds.trackAll(sockets.realPipe());
     return { fd: fds.track(dup(reader)), provoke: () => write(writer, 'x') };
   },
   FIFO: (scene) => {
@@ -36,9 +37,9 @@ const guaranteed: Record<string, FdKind['make']> = {
     scene.fds.trackAll([reader, writer]);
     return { fd: reader, provoke: () => write(writer, 'x') };
   },
-  'Unix stream socket': pair(() => sockets.socketpair('stream')),
-  'Unix datagram socket': pair(() => sockets.socketpair('dgram')),
-  'Unix seqpacket socket': pair(() => sockets.socketpair('seqpacket')),
+  'Unix stream socket': pair(() => sockets.unixPair('stream')),
+  'Unix datagram socket': pair(() => sockets.unixPair('dgram')),
+  'Unix seqpacket socket': pair(() => sockets.unixPair('seqpacket')),
   'Unix listener': (scene) => {
     const path = scene.path('listener');
     const fd = scene.fds.track(sockets.unixListener(path));
@@ -88,6 +89,7 @@ const guaranteed: Record<string, FdKind['make']> = {
     return { fd, provoke: () => writeFileSync(scene.path('watched'), 'x') };
   },
   pidfd: (scene) => {
+    requires('pidfd');
     const child = spawn('sleep', ['60'], { stdio: 'ignore' });
     scene.defer(() => child.kill('SIGKILL'));
     const fd = scene.fds.track(kinds.pidfd(child.pid!));
@@ -95,7 +97,7 @@ const guaranteed: Record<string, FdKind['make']> = {
   },
   'epoll in another poller': ({ fds }) => {
     const fd = fds.track(kinds.nestedEpoll());
-    const [reader, writer] = fds.trackAll(sockets.pipe());
+    const [reader, writer] = fds.trackAll(sockets.realPipe());
     kinds.nestedEpollAdd(fd, reader);
     return { fd, provoke: () => write(writer, 'x') };
   },

@@ -4,7 +4,7 @@ import { createPoller, Interest } from '@pollux/core';
 import { close, dup, eventfd, isCloexec, openFds, raiseNofile, threadCount } from '@pollux/testkit';
 import { backends, cases, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
-import { readyPipe } from './poller-support.js';
+import { ownDescriptors, readyPipe } from './poller-support.js';
 
 const { readable } = Interest;
 checkLeaks();
@@ -23,8 +23,7 @@ describe.each(cases)('$backend, $way', (row) => {
     const before = openFds();
     using driven = new DrivenPoller(row);
     const own = () => openFds().filter((fd) => !before.includes(fd));
-    // The set and the waker; a timer where Node's loop does the waiting.
-    expect(own()).toHaveLength(row.way === 'uv' ? 3 : 2);
+    expect(own()).toHaveLength(ownDescriptors(row.backend, row.way));
     expect(own().every(isCloexec)).toBe(true);
     const mine = own();
     const [reader] = readyPipe(scene);
@@ -88,7 +87,7 @@ describe.each(backends)('%s', (backend) => {
     (() => {
       for (let i = 0; i < 5; i++) createPoller({ backend, ignoreEnvironment: true });
     })();
-    expect(openFds()).toHaveLength(before.length + 10);
+    expect(openFds()).toHaveLength(before.length + 5 * ownDescriptors(backend, 'blocking'));
     // Only --expose-gc, set here for this once, lets a test ask for it.
     const { setFlagsFromString } = await import('node:v8');
     const { runInNewContext } = await import('node:vm');

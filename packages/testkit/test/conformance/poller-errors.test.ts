@@ -1,6 +1,5 @@
 // What the system refuses: each refusal is an Error as Node's own, with code, errno, syscall and fd,
 // is thrown synchronously, and leaves everything as it was.
-import { constants } from 'node:os';
 import { Interest, type Poller } from '@pollux/core';
 import {
   close,
@@ -20,19 +19,22 @@ import {
   Scene,
 } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
-import { expectUnknown, readyPipe, refused } from './poller-support.js';
+import { errnoOf, expectUnknown, ownDescriptors, readyPipe, refused } from './poller-support.js';
 
 const { readable } = Interest;
 checkLeaks();
 
+/** What a refused registration names. */
+const syscalls: Readonly<Record<string, string>> = { epoll: 'epoll_ctl', iocp: 'IOCTL_AFD_POLL' };
+
 describe.each(cases)('$backend, $way', (row) => {
-  const syscall = row.backend === 'epoll' ? 'epoll_ctl' : row.backend;
-  const systemRefusal = (code: keyof typeof constants.errno, fd: number) =>
+  const syscall = syscalls[row.backend] ?? row.backend;
+  const systemRefusal = (code: string, fd: number) =>
     refused(code, {
       name: 'Error',
       syscall,
       fd,
-      errno: -constants.errno[code],
+      errno: errnoOf(code),
       message: expect.stringMatching(new RegExp(`^${code}: .+, ${syscall} \\(fd ${fd}\\)$`)),
     });
 
@@ -119,7 +121,7 @@ describe.each(cases)('$backend, $way', (row) => {
     const before = openFds();
     using driven = new DrivenPoller(row);
     const own = openFds().filter((fd) => !before.includes(fd));
-    expect(own).toHaveLength(row.way === 'uv' ? 3 : 2);
+    expect(own).toHaveLength(ownDescriptors(row.backend, row.way));
     for (const fd of own) {
       expect(() => driven.poller.add(fd, readable, 1)).toThrow(systemRefusal('EINVAL', fd));
       expectUnknown(driven.poller, fd);

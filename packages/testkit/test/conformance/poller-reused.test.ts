@@ -1,7 +1,17 @@
 // A number that was closed and names another open file by now. `add` of it is an ordinary add: the
 // old registration is dropped. While it is still the same file, `add` is EEXIST and changes nothing.
 import { Events, Interest } from '@pollux/core';
-import { close, dup, dup2, eventfd, pipe, socketpair, tcpPair, write } from '@pollux/testkit';
+import {
+  close,
+  dup,
+  dup2,
+  eventfd,
+  pipe,
+  pipesAreSockets,
+  socketpair,
+  tcpPair,
+  write,
+} from '@pollux/testkit';
 import { cases, checkLeaks, DrivenPoller, modeCases, Scene } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { expectUnknown, readyPipe, refused } from './poller-support.js';
@@ -53,7 +63,7 @@ describe.each(modeCases)('$backend, $way, $mode', ({ mode, ...row }) => {
     expect(() => driven.poller.add(number, readable, 3)).toThrow(refused('EEXIST'));
     driven.poller.delete(number);
     expectUnknown(driven.poller, number);
-    expect(() => write(oldWriter, 'x')).toThrow(refused('EPIPE'));
+    if (!pipesAreSockets) expect(() => write(oldWriter, 'x')).toThrow(refused('EPIPE'));
   });
 
   test.each(states)('%s: reused, but added paused', async (state) => {

@@ -3,10 +3,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { getSystemErrorMap } from 'node:util';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Poller, Waker } from '@pollux/core';
-import { pipe, write } from '@pollux/testkit';
-import type { Scene } from '@pollux/testkit/conformance';
+import { passOnLacking, pipe, write } from '@pollux/testkit';
+import type { Scene, Way } from '@pollux/testkit/conformance';
 import { expect } from 'vitest';
 
 /** Where nothing but a hang can take so long. */
@@ -20,6 +21,21 @@ export function refused(code: string, more: object = {}): Error {
 /** `true` if the poller knows the descriptor; an empty modify of what it knows would show. */
 export function expectUnknown(poller: Poller, fd: number): void {
   expect(() => poller.delete(fd)).toThrow(refused('ENOENT', { fd }));
+}
+
+/**
+ * How many descriptors a poller has for itself, as far as `openFds` shows them: the set and the waker,
+ * and a timer where Node's loop does the waiting. On Windows it shows sockets only.
+ */
+export function ownDescriptors(backend: string, way: Way): number {
+  if (process.platform === 'win32') return backend === 'select' ? 1 : 0;
+  return way === 'uv' ? 3 : 2;
+}
+
+/** Node's own number for an error of the system. */
+export function errnoOf(code: string): number | undefined {
+  for (const [number, [name]] of getSystemErrorMap()) if (name === code) return number;
+  return undefined;
 }
 
 /** A pipe with a byte in it: [reader, writer]. */
@@ -117,5 +133,6 @@ export async function runFixture(
     stderr += text;
   });
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  passOnLacking(stderr);
   return { code, signal, stdout, stderr, afterOutputMs: performance.now() - (spoke ?? 0) };
 }

@@ -2,7 +2,7 @@
 // walks through `events` and changes registrations on the way finds the record void (bits 0), and no
 // other record touched.
 import { Events, Interest } from '@pollux/core';
-import { close, dup2, eventfd, pipe, write } from '@pollux/testkit';
+import { close, dup2, eventfd, pipe, pipesAreSockets, write } from '@pollux/testkit';
 import { attachedCases, cases, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { readyPipe } from './poller-support.js';
@@ -47,7 +47,7 @@ describe.each(cases)('$backend, $way', (row) => {
       expect(left(driven, 4)).toEqual(expected);
     }
     // What still holds is told again, under the new keys.
-    expect(await driven.keys(0)).toEqual([101, 103]);
+    expect(await driven.keys(0)).toEqual(pipesAreSockets ? [101, 102, 103] : [101, 103]);
   });
 
   test('so does an add that takes over a reused number', async () => {

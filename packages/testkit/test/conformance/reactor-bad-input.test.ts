@@ -169,7 +169,7 @@ describe.each(cases)('$backend, $way', (row) => {
       reactor.check(ignore),
       reactor.batch(ignore),
       reactor.watch(fd, readable),
-      ...(row.way === 'blocking' ? [] : [reactor.signal('SIGUSR2', ignore)]),
+      ...(row.way === 'blocking' ? [] : [reactor.signal('SIGINT', ignore)]),
       ...(process.platform === 'linux' ? [reactor.child(process.pid, ignore)] : []),
     ];
     for (const real of [reactor, ...handles]) {

@@ -1,8 +1,7 @@
 // A descriptor of a batch that is closed behind its back: its number is free for a watcher, as that
 // of a closed watcher's descriptor is. One that is still open belongs to the batch.
-import { closeSync } from 'node:fs';
 import { Interest } from '@pollux/core';
-import { pipe, write } from '@pollux/testkit';
+import { close, dup2, pipe, write } from '@pollux/testkit';
 import { cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { countedFds, thrownBy } from './reactor-support.js';
@@ -39,9 +38,10 @@ describe.each(cases)('$backend, $way', (row) => {
       batched++;
     });
     batch.add(reader, readable, 7);
-    closeSync(reader);
-    const [reused, other] = fds.trackAll(pipe());
-    expect(reused).toBe(reader);
+    close(reader);
+    const [fresh, other] = fds.trackAll(pipe());
+    // POSIX gives out the lowest number; elsewhere it has to be asked for.
+    const reused = fresh === reader ? fresh : fds.track(dup2(fresh, reader));
     let calls = 0;
     driven.reactor.watch(reused, readable, (_events, watcher) => {
       calls++;

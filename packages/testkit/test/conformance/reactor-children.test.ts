@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { type ChildExit, Reactor } from '@pollux/core';
-import { forkChild, isCloexec, openFds, processState } from '@pollux/testkit';
+import { forkChild, isCloexec, openFds, processState, requires } from '@pollux/testkit';
 import { backends, cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { countedFds, macrotask, runFixture, thrownBy } from './reactor-support.js';
@@ -64,6 +64,7 @@ function pidfds(): number[] {
 
 /** A shell; fd 3 is a pipe from here. */
 function shell(script: string): ChildProcess {
+  requires('pidfd');
   const child = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
   const pid = child.pid as number;
   running.add(pid);
@@ -97,7 +98,7 @@ afterEach(() => {
 
 beforeAll(async () => {
   // What the first child of a process opens stays open.
-  await once(shell(''), 'close');
+  if (process.platform === 'linux') await once(shell(''), 'close');
 });
 
 describe.each(cases)('$backend, $way', (row) => {
@@ -345,6 +346,7 @@ describe.each(cases)('$backend, $way', (row) => {
   });
 
   test('refused: what is no process', () => {
+    requires('pidfd');
     using driven = new DrivenReactor(row);
     const { reactor } = driven;
     const gone = (pid: number) => ({

@@ -4,7 +4,10 @@ import { attachedCases } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { type Ended, runFixture } from './reactor-support.js';
 
-describe.each(attachedCases)('$backend, $way', ({ backend, way }) => {
+// On Windows process.kill sends nothing: it ends the process.
+const rows = process.platform === 'win32' ? [] : attachedCases;
+
+describe.each(rows)('$backend, $way', ({ backend, way }) => {
   const run = async (scenario: string): Promise<Ended> => {
     const ended = await runFixture('reactor-signals', [backend, way, scenario]);
     expect(ended.said.shift()).toEqual({ backend, driver: way });
@@ -179,4 +182,8 @@ describe.each(attachedCases)('$backend, $way', ({ backend, way }) => {
       'ERR_POLLUX_CLOSED',
       0,
     ));
+});
+
+test.runIf(process.platform === 'win32')('Windows sends no signals', (context) => {
+  context.skip('process.kill ends a process there, whatever the signal');
 });

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { FdScope, macrotask, openFds, pipe, write } from '@pollux/testkit';
+import { FdScope, macrotask, openFds, passOnLacking, pipe, write } from '@pollux/testkit';
 import type { DrivenReactor } from '@pollux/testkit/conformance';
 import { afterEach, beforeEach, expect } from 'vitest';
 
@@ -110,7 +110,14 @@ export function runFixture(
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal, said, stderr }));
+    child.on('close', (code, signal) => {
+      try {
+        passOnLacking(stderr);
+        resolve({ code, signal, said, stderr });
+      } catch (error) {
+        reject(error);
+      }
+    });
   });
 }
 

@@ -4,6 +4,7 @@ import { Interest, Reactor } from '@pollux/core';
 import { openFds } from '@pollux/testkit';
 import { cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
+import { ownDescriptors } from './poller-support.js';
 import { countedFds, readyPipes, thrownBy } from './reactor-support.js';
 
 const { readable, writable } = Interest;
@@ -38,7 +39,8 @@ describe.each(cases)('$backend, $way', (row) => {
     reactor[Symbol.dispose]();
     expect(reactor).toMatchObject({ closed: true, alive: false, backend: row.backend });
     expect(reactor.driver).toBe(row.way);
-    expect(openFds().length).toBeLessThan(before.length);
+    const some = ownDescriptors(row.backend, row.way) > 0 ? 1 : 0;
+    expect(openFds().length).toBeLessThanOrEqual(before.length - some);
   });
 
   test('a reactor that was closed before it ever waited', () => {

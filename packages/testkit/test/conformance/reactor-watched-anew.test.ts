@@ -152,7 +152,7 @@ describe.each(cases)('$backend, $way', (row) => {
       expect(thrownBy(() => reactor.watch(reader, readable, never))).toMatchObject({
         code: 'EBADF',
       });
-      expect(dup(writer)).toBe(reader);
+      expect(dup2(writer, reader)).toBe(reader);
     });
     close(writer);
     fds.track(reader);

@@ -4,32 +4,15 @@
 // system has one of these not, it is never told, and asking for it is refused.
 #pragma once
 
-#include <netinet/in.h>
-#include <netinet/udp.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
-// Of Linux (whose UDP_ENCAP is 100) 4.18 and 5.0, newer than many a C library; linux/udp.h would
-// clash with netinet/udp.h.
-#if defined(UDP_ENCAP) && UDP_ENCAP == 100 && !defined(UDP_SEGMENT)
-#define UDP_SEGMENT 103
-#endif
-#if defined(UDP_ENCAP) && UDP_ENCAP == 100 && !defined(UDP_GRO)
-#define UDP_GRO 104
-#endif
+#include "compat.h"
 
 namespace pollux::net {
 
-// Whether a message may be several datagrams.
-#ifdef UDP_SEGMENT
-constexpr bool kHasSegments = true;
-#else
-constexpr bool kHasSegments = false;
-#endif
-
-// Room for all that one message may have, aligned as cmsghdr wants it.
+// Room for all that one message may have, aligned as the header of each part wants it.
 struct ControlRoom {
-  alignas(cmsghdr) uint8_t bytes[128];
+  alignas(size_t) uint8_t bytes[128];
 };
 
 struct Control {

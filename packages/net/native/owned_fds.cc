@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "compat.h"
 
 namespace pollux::net {
 
@@ -35,7 +36,7 @@ void OwnedFds::CloseAll() {
   for (size_t word = 0; word < count_; word++) {
     for (int bit = 0; words_[word] != 0; bit++) {
       if ((words_[word] >> bit & 1) == 0) continue;
-      close(static_cast<int>(word * 64) + bit);
+      CloseDescriptor(static_cast<int>(word * 64) + bit);
       words_[word] &= ~(uint64_t{1} << bit);
     }
   }

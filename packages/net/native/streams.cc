@@ -1,13 +1,11 @@
 // Streams: connections accepted, bytes read and written, for many descriptors in one call.
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-#include "adopt_posix.h"
-#include "compat_posix.h"
+#include "adopt.h"
+#include "compat.h"
 #include "receiving.h"
-#include "slots_posix.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {
@@ -15,26 +13,6 @@ namespace {
 constexpr int kVectors = 64;  // of one sendmsg; POSIX promises 16, Linux takes 1024
 constexpr int kSegmentWords = 4;
 constexpr int32_t kInArena = -1;
-
-// Errors of accept(2) that are those of one connection, gone before it was taken. Linux passes on
-// what is pending on the new socket, and the man page says to treat it like EAGAIN; here the next
-// connection is tried at once.
-bool IsLostConnection(int result) {
-  switch (-result) {
-    case ECONNABORTED:
-    case EPERM:  // a firewall's rule
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ETIMEDOUT:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // Where segments lie.
 struct Sources {
@@ -67,16 +45,10 @@ Segment ReadSegment(Words segments, int at, const Sources& sources) {
   return segment;
 }
 
-// Writes the vectors in one call: how many bytes were taken, or a negative errno.
-int64_t Gather(int fd, iovec* vectors, int count) {
-  const msghdr header = MessageOf(vectors, count);
-  return Uninterrupted([&] { return sendmsg(fd, &header, kNoSignal | kNoWait); });
-}
-
 // Writes segments[from..to), all of one descriptor.
 int WriteRun(int fd, Words segments, int from, int to, const Sources& sources) {
   int64_t total = 0;
-  iovec vectors[kVectors];
+  Vector vectors[kVectors];
   while (from < to) {
     int count = 0;
     int64_t asked = 0;
@@ -92,11 +64,11 @@ int WriteRun(int fd, Words segments, int from, int to, const Sources& sources) {
         to = from;
         break;
       }
-      vectors[count] = {segment.data, segment.length};
+      vectors[count] = MakeVector(segment.data, segment.length);
       asked += static_cast<int64_t>(segment.length);
     }
     if (count == 0) break;
-    const int64_t written = Gather(fd, vectors, count);
+    const int64_t written = SendVectors(fd, vectors, count);
     // An error after some bytes is kept by the socket, and met by the next write.
     if (written < 0) return total > 0 ? static_cast<int>(total) : static_cast<int>(written);
     total += written;
@@ -126,7 +98,7 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
       if (IsAgain(fd)) break;
       if (IsLostConnection(fd)) continue;
       fd = Keep(owned, fd);
-      PutSlot(peers.data + written * kSlotSize, &address, fd < 0 ? 0 : length);
+      PutSlot(peers.data + written * kSlotSize, &address, fd < 0 ? 0 : static_cast<size_t>(length));
       records.data[2 * written] = index;
       records.data[2 * written + 1] = fd;
       written++;
@@ -137,10 +109,9 @@ int Accept(OwnedFds* owned, Words fds, int count, int per_fd, Words records, Byt
 }
 
 int Read(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results) {
-  return ReadEach(*owned, fds, count, most, slab, results,
-                  [](int, int fd, uint8_t* data, size_t room) {
-                    return Uninterrupted([&] { return recv(fd, data, room, kNoWait); });
-                  });
+  return ReadEach(
+      *owned, fds, count, most, slab, results,
+      [](int, int fd, uint8_t* data, size_t room) { return ReceiveBytes(fd, data, room); });
 }
 
 int Write(OwnedFds* owned, Words segments, int count, Bytes arena, const Chunks& chunks,

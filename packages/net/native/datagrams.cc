@@ -2,13 +2,11 @@
 // sockets.
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-#include "compat_posix.h"
-#include "control_posix.h"
+#include "compat.h"
+#include "control.h"
 #include "receiving.h"
-#include "slots_posix.h"
+#include "slots.h"
 
 namespace pollux::net {
 namespace {
@@ -21,13 +19,13 @@ constexpr int kJobWords = 6;
 // What one system call receives into.
 struct Incoming {
   Message messages[kBatch];
-  iovec vectors[kBatch];
+  Vector vectors[kBatch];
   ControlRoom control[kBatch];
 };
 
 // Points message i at memory for one datagram, its address and what is told beside them.
 void Expect(Incoming* incoming, int i, uint8_t* data, size_t length, uint8_t* slot) {
-  incoming->vectors[i] = {data, length};
+  incoming->vectors[i] = MakeVector(data, length);
   Message& message = incoming->messages[i];
   message = {MessageOf(&incoming->vectors[i]), 0};
   message.msg_hdr.msg_name = slot;
@@ -37,7 +35,7 @@ void Expect(Incoming* incoming, int i, uint8_t* data, size_t length, uint8_t* sl
 }
 
 // The length of a sender's address that the kernel wrote into a slot.
-void FinishSlot(uint8_t* slot, socklen_t length) {
+void FinishSlot(uint8_t* slot, uint32_t length) {
   // Slots are compared by words: the rest of the last one would be what was there before.
   if (length < kSlotRoom) memset(slot + length, 0, -length & 3);
   SetSlotLength(slot, length);
@@ -49,14 +47,14 @@ struct Job {
   uint8_t* data;
   size_t length;
   uint8_t* slot;
-  socklen_t slot_length;
+  uint32_t slot_length;
   const uint8_t* local;
   uint16_t segment;
   bool valid;
 };
 
 // The slot of that number; false if there is no address in it. -1 is none, and fine.
-bool TakePeer(Bytes peers, int64_t number, uint8_t** slot, socklen_t* length) {
+bool TakePeer(Bytes peers, int64_t number, uint8_t** slot, uint32_t* length) {
   *slot = nullptr;
   *length = 0;
   if (number == -1) return true;
@@ -79,7 +77,7 @@ Job ReadJob(Words jobs, int at, Bytes slab, Bytes peers) {
   if (words[4] < 0 || words[4] > UINT16_MAX) return job;
   job.segment = static_cast<uint16_t>(words[4]);
   uint8_t* local = nullptr;
-  socklen_t local_length = 0;
+  uint32_t local_length = 0;
   job.valid = TakePeer(peers, words[3], &job.slot, &job.slot_length) &&
               TakePeer(peers, words[5], &local, &local_length);
   job.local = local;
@@ -98,7 +96,7 @@ class Outgoing {
   bool Add(const Job& job) {
     if (size_ == kBatch) return false;
     Message& message = messages_[size_];
-    vectors_[size_] = {job.data, job.length};
+    vectors_[size_] = MakeVector(job.data, job.length);
     message = {MessageOf(&vectors_[size_]), 0};
     message.msg_hdr.msg_name = job.slot;
     message.msg_hdr.msg_namelen = job.slot_length;
@@ -110,7 +108,7 @@ class Outgoing {
 
  private:
   Message messages_[kBatch];
-  iovec vectors_[kBatch];
+  Vector vectors_[kBatch];
   ControlRoom control_[kBatch];
   int size_ = 0;
 };
@@ -155,7 +153,8 @@ int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int s
       }
       for (int i = 0; i < received; i++, written++) {
         msghdr& header = incoming.messages[i].msg_hdr;
-        FinishSlot(peers.data + static_cast<size_t>(written) * kSlotSize, header.msg_namelen);
+        FinishSlot(peers.data + static_cast<size_t>(written) * kSlotSize,
+                   static_cast<uint32_t>(header.msg_namelen));
         Found found{index,
                     static_cast<int64_t>(written) * slot_size,
                     static_cast<int>(incoming.messages[i].msg_len),

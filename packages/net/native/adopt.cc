@@ -1,29 +1,15 @@
 // Sockets that somebody else has opened, taken over. Each is looked at first: what its class could
 // not work with is refused.
-#include "adopt_posix.h"
+#include "adopt.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <unistd.h>
 
-#include "compat_posix.h"
+#include "compat.h"
 #include "net.h"
 #include "unix.h"
 
 namespace pollux::net {
 namespace {
-
-int Option(int fd, int name, int* value) {
-  socklen_t length = sizeof *value;
-  return getsockopt(fd, SOL_SOCKET, name, value, &length) == 0 ? 0 : -errno;
-}
-
-int CheckConnected(int fd) {
-  sockaddr_storage peer{};
-  socklen_t length = sizeof peer;
-  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0 ? 0 : -errno;
-}
 
 // A descriptor of our own for a socket that is somebody else's; nonblocking, and so is theirs.
 int Adopt(OwnedFds* owned, int fd) {
@@ -39,31 +25,15 @@ int Adopt(OwnedFds* owned, int fd) {
 
 int Keep(OwnedFds* owned, int fd) {
   if (fd < 0 || owned->Add(fd)) return fd;
-  close(fd);
+  CloseDescriptor(fd);
   return -ENOMEM;
 }
 
-int Duplicate(OwnedFds* owned, int fd) {
-  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  return copy < 0 ? -errno : Keep(owned, copy);
-}
+int Duplicate(OwnedFds* owned, int fd) { return Keep(owned, DuplicateDescriptor(fd)); }
 
 int SocketType(int type) {
   if (type == kStream) return SOCK_STREAM;
   return type == kDatagram ? SOCK_DGRAM : -EINVAL;
-}
-
-int KindOf(int fd, SocketKind* kind) {
-  int listens = 0;
-  int result = Option(fd, SO_TYPE, &kind->type);
-  if (result == 0) result = Option(fd, SO_ACCEPTCONN, &listens);
-  if (result < 0) return result;
-  sockaddr_storage local{};
-  socklen_t length = sizeof local;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) return -errno;
-  kind->family = local.ss_family;
-  kind->listens = listens != 0;
-  return 0;
 }
 
 int AdoptListener(OwnedFds* owned, int fd) {
@@ -89,12 +59,11 @@ int AdoptUdp(OwnedFds* owned, int fd) {
   const int result = KindOf(fd, &kind);
   if (result < 0) return result;
   if (kind.type != SOCK_DGRAM || !kind.IsIp()) return -EINVAL;
-#ifdef SO_PROTOCOL
   // ICMP has datagram sockets too.
-  int protocol = -1;
-  if (Option(fd, SO_PROTOCOL, &protocol) < 0 || protocol != IPPROTO_UDP) return -EINVAL;
-#endif
-  return Adopt(owned, fd);
+  if (!IsUdp(fd)) return -EINVAL;
+  const int copy = Adopt(owned, fd);
+  if (copy >= 0) PrepareDatagrams(copy);
+  return copy;
 }
 
 int AdoptUnix(OwnedFds* owned, int fd, int type, int listens) {

@@ -1,32 +1,17 @@
 // Addresses: between text and the slots in which they travel (net.h).
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
-#include "slots_posix.h"
+#include "compat.h"
+#include "interfaces.h"
+#include "slots.h"
 #include "unix.h"
 
 namespace pollux::net {
 namespace {
 
 static_assert(sizeof(sockaddr_in6) <= kSlotRoom && sizeof(sockaddr_un) <= kSlotRoom);
-
-// The number of a zone: an interface's name or index. 0 if there is no such interface.
-uint32_t ZoneIndex(const char* zone) {
-  const uint32_t index = if_nametoindex(zone);
-  if (index != 0) return index;
-  char* end = nullptr;
-  const unsigned long number = strtoul(zone, &end, 10);
-  const bool is_number = zone[0] >= '0' && zone[0] <= '9' && *end == '\0';
-  return is_number && number <= UINT32_MAX ? static_cast<uint32_t>(number) : 0;
-}
 
 }  // namespace
 
@@ -63,24 +48,22 @@ int FormatAddress(OwnedFds*, Bytes slots, int offset, Bytes text, Words out) {
   out.data[1] = 0;
   const Address any = ReadSlot(slot);
 
-  // With a zone: "%" and an interface's name.
-  char formatted[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
-  if (any.family() == AF_INET && any.length >= sizeof(sockaddr_in)) {
+  // With a zone: "%" and what the interface is called there.
+  char formatted[INET6_ADDRSTRLEN + 1 + kZoneRoom];
+  if (any.family() == AF_INET && any.size() >= sizeof(sockaddr_in)) {
     sockaddr_in v4;
     memcpy(&v4, &any.storage, sizeof v4);
-    if (inet_ntop(AF_INET, &v4.sin_addr, formatted, sizeof formatted) == nullptr) return -errno;
+    if (inet_ntop(AF_INET, &v4.sin_addr, formatted, sizeof formatted) == nullptr) return -ENOSPC;
     out.data[0] = kFamilyIpv4;
     out.data[1] = ntohs(v4.sin_port);
-  } else if (any.family() == AF_INET6 && any.length >= sizeof(sockaddr_in6)) {
+  } else if (any.family() == AF_INET6 && any.size() >= sizeof(sockaddr_in6)) {
     sockaddr_in6 v6;
     memcpy(&v6, &any.storage, sizeof v6);
-    if (inet_ntop(AF_INET6, &v6.sin6_addr, formatted, sizeof formatted) == nullptr) return -errno;
+    if (inet_ntop(AF_INET6, &v6.sin6_addr, formatted, sizeof formatted) == nullptr) return -ENOSPC;
     if (v6.sin6_scope_id != 0) {
       char* end = formatted + strlen(formatted);
       *end++ = '%';
-      if (if_indextoname(v6.sin6_scope_id, end) == nullptr) {
-        snprintf(end, IF_NAMESIZE, "%u", v6.sin6_scope_id);
-      }
+      ZoneName(v6.sin6_scope_id, end);
     }
     out.data[0] = kFamilyIpv6;
     out.data[1] = ntohs(v6.sin6_port);

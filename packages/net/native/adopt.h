@@ -2,8 +2,7 @@
 // set of owned ones, or else closed.
 #pragma once
 
-#include <sys/socket.h>
-
+#include "compat.h"
 #include "owned_fds.h"
 
 namespace pollux::net {
@@ -23,5 +22,8 @@ struct SocketKind {
   bool IsIp() const { return family == AF_INET || family == AF_INET6; }
 };
 int KindOf(int fd, SocketKind* kind);
+// 0, or -ENOTCONN.
+int CheckConnected(int fd);
+bool IsUdp(int fd);
 
 }  // namespace pollux::net

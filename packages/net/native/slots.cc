@@ -1,5 +1,5 @@
-// See slots_posix.h.
-#include "slots_posix.h"
+// See slots.h.
+#include "slots.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,8 +25,8 @@ void SetSlotLength(uint8_t* slot, uint32_t length) {
 
 Address ReadSlot(const uint8_t* slot) {
   Address address;
-  address.length = SlotLength(slot);
-  memcpy(&address.storage, slot, address.length);
+  address.length = static_cast<socklen_t>(SlotLength(slot));
+  memcpy(&address.storage, slot, address.size());
   return address;
 }
 

@@ -2,8 +2,7 @@
 // any address, so a sockaddr is copied in and out, never used in place.
 #pragma once
 
-#include <sys/socket.h>
-
+#include "compat.h"
 #include "net.h"
 
 namespace pollux::net {
@@ -12,6 +11,7 @@ namespace pollux::net {
 struct Address {
   sockaddr_storage storage{};
   socklen_t length = 0;
+  size_t size() const { return static_cast<size_t>(length); }
   int family() const { return storage.ss_family; }
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
