@@ -1,5 +1,5 @@
 // npm run test:windows [-- --node 20,22 --backend iocp,select] [-- vitest filters]: runs the suites
-// with the real Windows node.exe, under Wine, on addons cross-built here. With --ci, what CI has time
+// with the real Windows node.exe, under Wine, on addons cross-built here. With --ci, what CI would have time
 // for: everything on iocp with Node 22, and with Node 20 on select the contract of a poller and the
 // first suites of net.
 //
