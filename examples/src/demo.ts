@@ -127,7 +127,10 @@ function start({ udp, http, host, backend }: Settings): void {
     echo.close();
     listener.close();
     for (const stream of clients) stream.destroy();
-    reactor.close(); // nothing is left to wait for: the process ends
+    reactor.close();
+    // Nothing is left to wait for. But while Node ends by itself it drops its signal handlers first,
+    // and a second Ctrl-C would be the end of a program that has ended well.
+    process.exit(0);
   }
   process.on('SIGINT', stop).on('SIGTERM', stop);
 
