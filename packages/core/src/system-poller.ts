@@ -118,7 +118,9 @@ export class SystemPoller implements Poller {
         'poller.events was transferred away; read it anew before the next wait',
       );
     }
-    const deadline = performance.now() + timeout;
+    // One slice is enough for a short one, and none for one without end.
+    const isSliced = timeout > SLICE_MS && timeout < Number.POSITIVE_INFINITY;
+    const deadline = isSliced ? performance.now() + timeout : timeout;
     for (let left = timeout; ; left = deadline - performance.now()) {
       const result = this.#native.wait(Math.max(0, Math.min(left, SLICE_MS)), this.#events);
       if (result !== this.#timedOut) return this.#counted(result);
