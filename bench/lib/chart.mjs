@@ -42,6 +42,7 @@ export function chart(groups) {
     y += GAP;
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}" role="img">
+<title>${escaped(groups.map(({ title }) => title).join('; '))}</title>
 <style>${style}
 </style>
 ${parts.join('\n')}
