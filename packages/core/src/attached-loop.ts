@@ -125,11 +125,10 @@ export class AttachedLoop implements LoopEvents {
 
   /** After a turn: wait for what comes, and see to what there is. */
   #settle(): void {
-    if (!this.#closed) this.#loop.table.beforeWait();
-    if (this.#closed || this.#suspended) return;
-    this.#loop.prepare(this.#timeout());
+    if (!this.#closed && !this.#suspended) this.#loop.prepare(this.#timeout());
+    if (this.#closed) return;
     this.#loop.table.beforeWait();
-    if (this.#closed || this.#suspended) return;
+    if (this.#suspended) return;
     if (this.#armedUntil !== undefined) this.#shorten();
     else this.#armFairly();
     if (this.#loop.hasWork) this.soon();

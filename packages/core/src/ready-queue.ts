@@ -40,8 +40,12 @@ export class ReadyQueue<T extends Pick<Ready, 'priority' | 'queued'>> {
       const item = lane.items[lane.head];
       if (item === undefined) continue;
       lane.head++;
-      if (lane.head === lane.items.length || lane.head === COMPACT) {
-        lane.items.splice(0, lane.head);
+      if (lane.head === lane.items.length) {
+        // Popped, for what is cut off gives its memory back, and the next push would ask for it anew.
+        while (lane.items.length > 0) lane.items.pop();
+        lane.head = 0;
+      } else if (lane.head === COMPACT) {
+        lane.items.splice(0, COMPACT);
         lane.head = 0;
       }
       this.#size--;

@@ -4,8 +4,10 @@
 //
 // A record of a receive is one datagram, or several of one sender that the system has joined
 // (UDP_GRO): equal ones, the last may be shorter. They are handed out one by one.
+
 import type { AsyncResource } from 'node:async_hooks';
 import { DATAGRAM_ROOM, type DatagramOutbox, RECORDS } from './datagram-outbox.js';
+import { empty } from './empty.js';
 import { type Addressed, decodeSlot } from './endpoint.js';
 import type { Decode, EndpointTable } from './endpoint-table.js';
 import type { Exchange } from './exchange.js';
@@ -110,7 +112,7 @@ export class DatagramInbox {
       if (stopped) break;
       first += reached;
     }
-    readers.length = 0;
+    empty(readers);
     return received;
   }
 

@@ -11,10 +11,12 @@
 // What is queued at any other time goes out in a deferred call of the reactor, at the end of the
 // turn. So do errors, drains and closes: nothing in here calls a listener from within a send, a write
 // or a flush. When the reactor is closed, its sockets are, and nobody is called any more.
+
 import type { AsyncResource } from 'node:async_hooks';
 import type { Batch, Reactor } from '@pollux/core';
 import { DatagramInbox } from './datagram-inbox.js';
 import { DatagramOutbox } from './datagram-outbox.js';
+import { empty } from './empty.js';
 import { StreamInbox } from './stream-inbox.js';
 import { StreamOutbox } from './stream-outbox.js';
 import { UnixDatagramInbox } from './unix-datagram-inbox.js';
@@ -193,7 +195,7 @@ export class Exchange {
     this.#called = 0;
     this.drive(this.#serveNext);
     // Of what is left after a stop, the poller will tell again.
-    calls.length = 0;
+    empty(calls);
   }
 
   readonly #serveNext = (): boolean => {

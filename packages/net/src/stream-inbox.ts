@@ -1,7 +1,9 @@
 // Where bytes of streams arrive: one slab for all streams of a reactor, filled for many of them by
 // one native call. What lies in it is good until the call after the next flush: for a stream's
 // listener, while it is being called.
+
 import type { AsyncResource } from 'node:async_hooks';
+import { empty } from './empty.js';
 import type { Exchange } from './exchange.js';
 import { native } from './native.js';
 import { RECEIVE_ROOM } from './stream-outbox.js';
@@ -70,7 +72,7 @@ export class StreamInbox {
       if (stopped) break;
       first += this.#count;
     }
-    readers.length = 0;
+    empty(readers);
   }
 
   /** Reads from one stream on, as many as there is room for. */

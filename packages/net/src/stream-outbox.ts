@@ -4,6 +4,7 @@
 // Small pieces are copied into the arena, one buffer that native code reads without asking for each
 // piece's own. Its first part is the slab that streams are read into (stream-inbox.ts): what was
 // received in this batch may be sent back, or passed on, from where it lies.
+import { empty } from './empty.js';
 import { MAX_CHUNKS, native } from './native.js';
 import { liesInSlab, makeArena } from './slabs.js';
 import type { WriteQueue } from './write-queue.js';
@@ -94,7 +95,7 @@ export class StreamOutbox {
   flush(): void {
     let from = 0;
     while (from < this.#pending.length) from = this.#flushSome(from);
-    if (from > 0) this.#pending.length = 0;
+    empty(this.#pending);
     this.#used = RECEIVE_ROOM;
   }
 
@@ -119,7 +120,7 @@ export class StreamOutbox {
       writers.push(writer);
     }
     if (writers.length > 0) this.#write();
-    writers.length = 0;
+    empty(writers);
     if (this.#chunks.length > 0) this.#chunks = [];
     return next;
   }

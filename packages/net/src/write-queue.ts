@@ -4,6 +4,8 @@
 // next flush only, and what the system did not take of it by then is copied to a block of the queue's
 // own. Many small pieces share a block, so that a slow reader costs no more than its bytes.
 
+import { empty } from './empty.js';
+
 /** No piece ends beyond this: native code counts in 32 bits. */
 const MAX_PIECE = 1 << 30;
 const FIRST_BLOCK = 512;
@@ -128,9 +130,9 @@ export class WriteQueue {
   }
 
   #empty(): void {
-    this.#buffers.length = 0;
-    this.#offsets.length = 0;
-    this.#lengths.length = 0;
+    empty(this.#buffers);
+    empty(this.#offsets);
+    empty(this.#lengths);
     this.#head = 0;
     this.#block = undefined;
   }
