@@ -61,7 +61,7 @@ class Kqueue final : public Backend {
  private:
   void TakeOut(Changes* changes, Fd fd, uint8_t filters);
   void Remove(Fd fd, uint8_t filters);
-  int PutIn(Changes* changes, Fd fd, Ask ask, uint64_t generation, uint8_t* filters);
+  int PutIn(Changes* changes, Fd fd, Ask ask, uint64_t generation, mode_t type, uint8_t* filters);
   int StandIn(Fd fd, Ask ask, uint64_t generation);
   int SameFile(const Registration& registration);
   int Probe(Fd fd);
@@ -148,8 +148,10 @@ void Kqueue::Remove(Fd fd, uint8_t filters) {
 
 // Makes the changes so far and puts the knotes in. One that the kernel does not have for
 // this kind of descriptor is left out (the other direction of a pipe, urgent data of a
-// terminal), unless no other is asked for.
-int Kqueue::PutIn(Changes* changes, Fd fd, Ask ask, uint64_t generation, uint8_t* filters) {
+// terminal): there is nothing to report of it. But urgent data of a socket is refused
+// where it is all that is asked for, and cannot be had.
+int Kqueue::PutIn(Changes* changes, Fd fd, Ask ask, uint64_t generation, mode_t type,
+                  uint8_t* filters) {
   const int first = changes->count();
   const uint8_t wanted = FiltersFor(ask.interest);
   for (const uint8_t filter : kFilters) {
@@ -177,7 +179,10 @@ int Kqueue::PutIn(Changes* changes, Fd fd, Ask ask, uint64_t generation, uint8_t
       failure = -error;
     }
   }
-  if (failure == 0 && *filters == 0) failure = -EPERM;
+  if (failure == 0 && *filters == 0) {
+    const bool urgent = S_ISSOCK(type) && ask.interest == kPriority;
+    failure = urgent ? -EPERM : Probe(fd);
+  }
   if (failure < 0) Remove(fd, *filters);
   return failure;
 }
@@ -247,7 +252,7 @@ int Kqueue::Add(Fd fd, Ask ask, uint32_t key) {
     result = Probe(fd);
   } else {
     Changes changes;
-    result = PutIn(&changes, fd, ask, generation, &filters);
+    result = PutIn(&changes, fd, ask, generation, identity.type, &filters);
   }
   if (result < 0) return result;
 
@@ -281,7 +286,7 @@ int Kqueue::Modify(Fd fd, Ask ask, uint32_t key) {
   uint8_t filters = 0;
   int result;
   if (ask.interest != 0) {
-    result = PutIn(&changes, fd, ask, generation, &filters);
+    result = PutIn(&changes, fd, ask, generation, r->identity.type, &filters);
   } else {
     result = changes.Apply(kq_);
   }
@@ -294,7 +299,8 @@ int Kqueue::Modify(Fd fd, Ask ask, uint32_t key) {
     // Back to what it was; a oneshot that has fired stays silent.
     Changes back;
     uint8_t restored = 0;
-    if (r->filters != 0 && r->armed) PutIn(&back, fd, r->ask(), r->generation, &restored);
+    if (r->filters != 0 && r->armed)
+      PutIn(&back, fd, r->ask(), r->generation, r->identity.type, &restored);
     r->filters = restored;
     r->in_kernel = restored != 0;
     return result;

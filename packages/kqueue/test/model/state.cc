@@ -89,8 +89,10 @@ State Input(int fd) {
   state.active = (revents & (POLLIN | POLLRDHUP | POLLHUP | POLLERR)) != 0;
   if (!state.active) return state;
   state.data = Waiting(fd);
+  // A socket that was never connected is hung up to Linux, and has no end to a BSD.
+  const short ends = IsSocket(fd) ? POLLRDHUP : POLLHUP;
   const bool broken_pipe = revents & POLLERR && IsPipe(fd);
-  if (revents & (POLLRDHUP | POLLHUP) || broken_pipe) {
+  if (revents & ends || broken_pipe) {
     state.flags = EV_EOF;
     state.fflags = Cause(revents, fd);
   }

@@ -27,8 +27,9 @@ import { cpuMs, readyPipe, refused } from './poller-support.js';
 const { readable } = Interest;
 checkLeaks();
 
-// Only epoll has both edge mode and ghosts.
-describe.each(casesWith('edge'))('$backend, $way', (row) => {
+// select has no edge mode, and kqueue lets go of a number when it is closed.
+const haunted = casesWith('edge').filter(({ backend }) => backend === 'epoll');
+describe.each(haunted)('$backend, $way', (row) => {
   /** Leaves a ghost that is ready, and gives back its number and the dup that keeps it alive. */
   function haunt(scene: Scene, driven: DrivenPoller, mode: 'level' | 'edge' = 'level') {
     const [reader, writer] = readyPipe(scene);

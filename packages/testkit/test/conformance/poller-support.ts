@@ -5,12 +5,34 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Poller, Waker } from '@pollux/core';
-import { pipe, write } from '@pollux/testkit';
-import type { Scene } from '@pollux/testkit/conformance';
+import { openFds, pipe, write } from '@pollux/testkit';
+import type { Case, Scene } from '@pollux/testkit/conformance';
 import { expect } from 'vitest';
 
 /** Where nothing but a hang can take so long. */
 export const HANG_MS = 2000;
+
+/** What a change of registrations is called in an error of this backend. */
+export function changeCall(backend: string): string {
+  return { epoll: 'epoll_ctl', kqueue: 'kevent' }[backend] ?? backend;
+}
+
+/** The model of kqueue keeps its own descriptors from this number on. */
+const MODEL_FDS = 500;
+
+/** What was opened since `before`, but for the inner parts of the kqueue model. */
+export function openedSince(before: readonly number[]): number[] {
+  const model = process.env.POLLUX_KQUEUE_MODEL !== undefined;
+  return openFds().filter((fd) => !before.includes(fd) && !(model && fd >= MODEL_FDS));
+}
+
+/** How many descriptors a poller opens. */
+export function descriptorsOf({ backend, way }: Case): number {
+  // A kqueue is all in one, but for a pipe to wake it where EVFILT_USER does not work.
+  if (backend === 'kqueue') return process.env.POLLUX_KQUEUE_MODEL === 'contrary' ? 3 : 1;
+  // The set and the waker; a timer where Node's loop does the waiting.
+  return way === 'uv' ? 3 : 2;
+}
 
 /** An error of the system or of Pollux, by its code. */
 export function refused(code: string, more: object = {}): Error {
