@@ -1,5 +1,7 @@
 // A listener that runs out of descriptors pauses instead of spinning, says so once, and goes on when
 // there are some again. In a process of its own, with a low limit.
+
+import { backends } from '@pollux/testkit/conformance';
 import { expect, test } from 'vitest';
 import { runChild } from './support.js';
 
@@ -44,8 +46,7 @@ const program = (backend: string) => `
   for (const stream of accepted) stream.destroy();
 `;
 
-const only = process.env.POLLUX_BACKEND;
-for (const backend of ['epoll', 'select'].filter((name) => !only || name === only)) {
+for (const backend of backends) {
   test(`${backend}: EMFILE is told once, and accepting goes on, also to finish`, async () => {
     const { stdout, stderr, code } = await runChild(program(backend), (command) => [
       'sh',

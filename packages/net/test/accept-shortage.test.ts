@@ -2,6 +2,7 @@
 // spinning. And an error that does not pass is no reason to finish for ever. In a process of its own,
 // with a low limit.
 import { shutdown } from '@pollux/testkit';
+import { backends } from '@pollux/testkit/conformance';
 import { expect, test } from 'vitest';
 import { onEveryReactor, record, runChild } from './support.js';
 
@@ -54,8 +55,7 @@ const program = (backend: string) => `
   process.exit();
 `;
 
-const only = process.env.POLLUX_BACKEND;
-for (const backend of ['epoll', 'select'].filter((name) => !only || name === only)) {
+for (const backend of backends) {
   test(`${backend}: after two seconds of EMFILE clients are turned away`, async () => {
     const { stdout, stderr, code } = await runChild(program(backend), (command) => [
       'sh',

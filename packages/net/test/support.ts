@@ -3,16 +3,18 @@
 import { spawn } from 'node:child_process';
 import { setImmediate as nextLoop, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Reactor } from '@pollux/core';
+import { createPoller, Reactor } from '@pollux/core';
 import { TcpListener, type TcpListenOptions, TcpStream, type TcpStreamOptions } from '@pollux/net';
 import { openFds } from '@pollux/testkit';
+import { backends } from '@pollux/testkit/conformance';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 
-const only = process.env.POLLUX_BACKEND;
-const backends = (['epoll', 'select'] as const).filter((name) => !only || name === only);
 const modes = ['attached', 'blocking'] as const;
 /** The best of an attached reactor's drivers for each backend. */
-const drivers = { epoll: 'uv', select: 'thread' } as Record<string, string>;
+function driverOf(backend: string): string {
+  using poller = createPoller({ backend, ignoreEnvironment: true });
+  return poller.drivers[0]!;
+}
 const TIMEOUT_MS = 10_000;
 
 /** One test's reactor. */
@@ -23,7 +25,7 @@ export class Bench {
   constructor(backend: string, mode: 'attached' | 'blocking') {
     this.reactor = new Reactor({ backend, mode });
     expect(this.reactor.backend).toBe(backend);
-    expect(this.reactor.driver).toBe(mode === 'blocking' ? 'blocking' : drivers[backend]);
+    expect(this.reactor.driver).toBe(mode === 'blocking' ? 'blocking' : driverOf(backend));
   }
 
   /** Closes it when the test is over. */

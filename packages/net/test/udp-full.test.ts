@@ -4,6 +4,7 @@
 // The loopback never holds a sender up, so this needs a network namespace whose loopback is slowed
 // down (tc), and runs in a child process in there.
 import { spawnSync } from 'node:child_process';
+import { backends } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { runChild } from './support.js';
 
@@ -53,8 +54,7 @@ const program = (backend: string, mode: string) => `
 `;
 
 describe.skipIf(!available)('with a slow loopback (unshare and tc)', () => {
-  const only = process.env.POLLUX_BACKEND;
-  for (const backend of ['epoll', 'select'].filter((name) => !only || name === only)) {
+  for (const backend of backends) {
     for (const mode of ['attached', 'blocking']) {
       test(`${backend}, ${mode}: waits, refuses, goes on, in order and without loss`, async () => {
         const { stdout, stderr, code } = await runChild(program(backend, mode), (command) => [

@@ -5,6 +5,7 @@
 // a child process in a network namespace with an interface of its own.
 import { spawnSync } from 'node:child_process';
 import { UdpSocket } from '@pollux/net';
+import { backends } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { type Bench, onEveryReactor, runChild } from './support.js';
 
@@ -141,8 +142,7 @@ const program = (backend: string, mode: string) => `
 `;
 
 describe.skipIf(!available)('IPv6 (unshare and ip)', () => {
-  const only = process.env.POLLUX_BACKEND;
-  for (const backend of ['epoll', 'select'].filter((name) => !only || name === only)) {
+  for (const backend of backends) {
     for (const mode of ['attached', 'blocking']) {
       test(`${backend}, ${mode}: by every way to name an interface`, async () => {
         const { stdout, stderr, code } = await runChild(program(backend, mode), inNamespace);

@@ -2,6 +2,7 @@
 // the socket learns. In child processes, with what it takes to be refused: a path whose packets are
 // smaller than the segments, and a socket that sends no checksums.
 import { spawnSync } from 'node:child_process';
+import { backends } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
 import { runChild } from './support.js';
 
@@ -64,10 +65,9 @@ const program = (backend: string, mode: string, sizes: number[]) => `
   reactor.close();
 `;
 
-const only = process.env.POLLUX_BACKEND;
-const rows = ['epoll', 'select']
-  .filter((name) => !only || name === only)
-  .flatMap((backend) => ['attached', 'blocking'].map((mode) => [backend, mode] as const));
+const rows = backends.flatMap((backend) =>
+  ['attached', 'blocking'].map((mode) => [backend, mode] as const),
+);
 
 describe.skipIf(!works(inNamespace))('longer than the path takes (unshare and ip)', () => {
   test.each(rows)('%s, %s: one by one; shorter ones still together', async (backend, mode) => {
