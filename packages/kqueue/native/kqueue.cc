@@ -64,6 +64,7 @@ class Kqueue final : public Backend {
   int PutIn(Changes* changes, Fd fd, Ask ask, uint64_t generation, mode_t type, uint8_t* filters);
   int StandIn(Fd fd, Ask ask, uint64_t generation);
   int SameFile(const Registration& registration);
+  int LooksSame(const Registration& registration);
   int Probe(Fd fd);
   void Disarm(Registration* r, uint8_t fired);
 
@@ -204,7 +205,8 @@ int Kqueue::StandIn(Fd fd, Ask ask, uint64_t generation) {
 
 // Whether the number still names the file that was registered: 0, -EBADF (closed) or
 // -ENOENT (reused). The kernel knows by its knote, where there is one; else fstat(2) is
-// compared, which cannot tell every file from every other.
+// compared, which cannot tell every file from every other. To look a knote up is to touch
+// it: of one in edge mode some kernels tell again what they have told before.
 int Kqueue::SameFile(const Registration& r) {
   for (const uint8_t filter : kFilters) {
     if (!(r.filters & filter) || filter == kStandIn) continue;
@@ -215,6 +217,10 @@ int Kqueue::SameFile(const Registration& r) {
     const int result = lookup.Apply(kq_);
     return result < 0 ? result : -lookup.error(0);
   }
+  return LooksSame(r);
+}
+
+int Kqueue::LooksSame(const Registration& r) {
   Identity now;
   const int result = Identity::Of(r.fd, &now);
   if (result < 0) return result;
@@ -328,8 +334,8 @@ int Kqueue::CanWatch(Fd fd) {
   result = Refusal(fd, identity);
   if (result < 0) return result;
   Registration* r = table_.Find(fd);
-  // A probe would take the place of its knote.
-  return r != nullptr && SameFile(*r) == 0 ? 0 : Probe(fd);
+  // A probe would take the place of its knote, and a look-up touch it.
+  return r != nullptr && LooksSame(*r) == 0 ? 0 : Probe(fd);
 }
 
 int Kqueue::Prepare(uint32_t capacity) {
@@ -395,7 +401,7 @@ int Kqueue::Harvest(Record* records, uint32_t capacity) {
     }
     const uint8_t filter = FilterOf(event);
     // A stand-in does not go with its number.
-    if (filter == kStandIn && SameFile(*r) != 0) {
+    if (filter == kStandIn && LooksSame(*r) != 0) {
       counters_.stale++;
       Remove(r->fd, kStandIn);
       r->filters &= static_cast<uint8_t>(~kStandIn);

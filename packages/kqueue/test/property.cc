@@ -166,7 +166,6 @@ void Delete(int n, Slot& slot) {
 void CanWatch(int n, Slot& slot) {
   const int result = backend->CanWatch(slot.fd);
   if (result != (slot.open ? 0 : -EBADF)) Fail("canWatch", n, result, slot.open);
-  slot.may = slot.interest;
 }
 
 void PeerWrites(int, Slot& slot) {
@@ -204,7 +203,7 @@ void Shutdown(int, Slot& slot) {
   if (slot.kind != Kind::kSocket || Below(4) != 0) return;
   const bool own = Below(2) == 0;
   if (own ? slot.open : slot.peer >= 0) shutdown(own ? slot.fd : slot.peer, SHUT_WR);
-  if (!own) slot.must |= kReadable;
+  if (!own && slot.peer >= 0) slot.must |= kReadable;
   slot.may = kReadable | kWritable;
 }
 

@@ -2,6 +2,8 @@
 // knotes of a number when it is closed, and nothing on Linux would tell the model.
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "model.h"
@@ -35,6 +37,18 @@ int model::RealClose(int fd) {
 extern "C" int close(int fd) {
   Forget(fd);
   return model::RealClose(fd);
+}
+
+// libuv closes so.
+extern "C" long syscall(long number, ...) {
+  static const auto next = Next<long (*)(long, ...)>("syscall");
+  va_list list;
+  va_start(list, number);
+  long values[6];
+  for (long& value : values) value = va_arg(list, long);
+  va_end(list);
+  if (number == SYS_close) Forget(static_cast<int>(values[0]));
+  return next(number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }
 
 extern "C" int dup2(int from, int to) {

@@ -10,7 +10,7 @@
 // of the outermost epoll, so a kqueue can itself be watched.
 //
 // A kernel drops the knotes of a number when the number is closed, whatever dups there
-// are, so close(2), dup2(2) and dup3(2) are ours (close.cc): the library
+// are, so close(2), dup2(2), dup3(2) and syscall(2) are ours (close.cc): the library
 // is preloaded.
 //
 // Where systems differ, POLLUX_KQUEUE_MODEL chooses; it is read once per process:
