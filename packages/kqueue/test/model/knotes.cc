@@ -124,13 +124,15 @@ int Kqueue::OpenSides() {
     event.data.u64 = side;
     if (epoll_ctl(fd, EPOLL_CTL_ADD, sides_[side], &event) != 0) return -1;
   }
-  return 0;
+  timer_ = High(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  return timer_ < 0 ? -1 : 0;
 }
 
 Kqueue::~Kqueue() {
   while (!by_id_.empty()) Erase(by_id_.begin()->second);
   for (const Side side : {kOutput, kUrgent})
     if (sides_[side] >= 0) RealClose(sides_[side]);
+  if (timer_ >= 0) RealClose(timer_);
 }
 
 Kqueue* Kqueue::Find(int number) {
@@ -189,7 +191,7 @@ void Kqueue::Detach(Knote* knote) {
 
 void Kqueue::Erase(Knote* knote) {
   if (knote->enabled) Detach(knote);
-  if (knote->source >= 0) RealClose(knote->source);
+  if (knote->source >= 0 && knote->source != timer_) RealClose(knote->source);
   by_name_.erase(NameOf(knote->event.ident, knote->event.filter));
   by_id_.erase(knote->id);
   delete knote;
@@ -203,13 +205,13 @@ int Kqueue::MakeSource(Knote* knote) {
       source = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
       break;
     case EVFILT_TIMER: {
-      source = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
       const int64_t ns = event.fflags & NOTE_NSECONDS ? event.data : event.data * 1000000;
       itimerspec when{};
       when.it_value.tv_sec = ns / 1000000000;
       when.it_value.tv_nsec = ns % 1000000000;
-      timerfd_settime(source, 0, &when, nullptr);
-      break;
+      timerfd_settime(timer_, 0, &when, nullptr);
+      knote->source = timer_;
+      return 0;
     }
     case EVFILT_PROC:
       source = static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(event.ident), 0));
@@ -251,7 +253,7 @@ int Kqueue::Change(const struct kevent& change) {
     // Also if it is to be disabled: not every file can be watched.
     if (error == 0) error = Attach(knote, false);
     if (error != 0) {
-      if (knote->source >= 0) RealClose(knote->source);
+      if (knote->source >= 0 && knote->source != timer_) RealClose(knote->source);
       delete knote;
       return error;
     }

@@ -97,6 +97,8 @@ class Kqueue {
   static uint64_t NameOf(uintptr_t ident, int filter);
 
   int sides_[kSides] = {-1, -1, -1};
+  // A timer needs no descriptor on a BSD, so one is kept for it.
+  int timer_ = -1;
   uint64_t next_id_ = kSides;
   std::unordered_map<uint64_t, Knote*> by_name_;
   std::unordered_map<uint64_t, Knote*> by_id_;
