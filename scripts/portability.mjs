@@ -27,10 +27,18 @@ const pageFile = resolve(options.docs, 'portability.md');
 const template = readFileSync(join(root, 'docs/portability/prose.md'), 'utf8');
 
 /** Where Pollux is meant to run; what has no file yet is labelled so. */
-const targets = ['linux-epoll', 'linux-select', 'darwin-kqueue', 'freebsd-kqueue', 'win32-iocp'];
+const targets = [
+  'linux-epoll',
+  'linux-select',
+  'model-kqueue',
+  'darwin-kqueue',
+  'freebsd-kqueue',
+  'win32-iocp',
+];
 const platformNames = {
   linux: 'Linux',
   android: 'Android',
+  model: 'model',
   darwin: 'macOS',
   freebsd: 'FreeBSD',
   win32: 'Windows',

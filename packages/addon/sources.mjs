@@ -1,13 +1,14 @@
 // Prints the C++ sources of a directory for binding.gyp, which has no glob of its own. A file named
-// for a family of systems (x_posix.cc, x_windows.cc, x_linux.cc) is for that family only.
+// for a family of systems (x_posix.cc, x_windows.cc, x_linux.cc) is for that family only. The system is
+// this one, or the one named after the directory, for cross-building.
 import { readdirSync } from 'node:fs';
 
-const dir = process.argv[2];
+const [dir, platform = process.platform] = process.argv.slice(2);
 const families = {
-  posix: process.platform !== 'win32',
-  windows: process.platform === 'win32',
-  linux: process.platform === 'linux',
-  darwin: process.platform === 'darwin',
+  posix: platform !== 'win32',
+  windows: platform === 'win32',
+  linux: platform === 'linux',
+  darwin: platform === 'darwin',
 };
 for (const name of readdirSync(dir).sort()) {
   if (!name.endsWith('.cc')) continue;

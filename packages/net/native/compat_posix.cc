@@ -8,7 +8,7 @@ namespace pollux::net {
 namespace {
 
 // A call that this system does not know, or that a seccomp filter forbids.
-bool IsMissing(int result) { return result == -ENOSYS || result == -EPERM; }
+[[maybe_unused]] bool IsMissing(int result) { return result == -ENOSYS || result == -EPERM; }
 
 int Prepare(int fd) {
   if (fd < 0) return -errno;

@@ -23,7 +23,7 @@ int FamilyOf(int fd) {
   return family == AF_INET || family == AF_INET6 ? family : AF_UNSPEC;
 }
 
-bool HasNumber(int fd, int option, int wanted) {
+[[maybe_unused]] bool HasNumber(int fd, int option, int wanted) {
   int value = -1;
   socklen_t length = sizeof value;
   return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
