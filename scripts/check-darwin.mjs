@@ -8,11 +8,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { root } from './lib.mjs';
-import { readMachO } from './macho.mjs';
+import { ENTRY_POINTS, readMachO } from './macho.mjs';
 
 const OLDEST = '11.0';
 const LIBSYSTEM = '/usr/lib/libSystem.B.dylib';
-const ENTRY_POINTS = ['_napi_register_module_v1', '_node_api_module_get_api_version_v1'];
 /** Of the compiler's own machine, or of any: none of these is to be found in a binary. */
 const PATHS = [root, homedir(), '/home/', '/Users/', '/tmp/', 'node_modules', userInfo().homedir];
 const listFile = join(root, 'scripts/darwin/imports.txt');
@@ -36,7 +35,8 @@ function check(name, arch) {
   const bytes = readFileSync(join(root, path));
   const file = readMachO(bytes);
   const expect = (what, is, shall) => {
-    if (JSON.stringify(is) !== JSON.stringify(shall)) fault(`${what} is ${is}, not ${shall}`);
+    if (JSON.stringify(is) !== JSON.stringify(shall))
+      fault(`${what} is ${`${is}`.slice(0, 500)}, not ${shall}`);
   };
   expect('the processor', file.arch, arch);
   expect('the oldest macOS', file.oldest, OLDEST);

@@ -1,5 +1,8 @@
 // Reads of a Mach-O file what a check of it wants to know: a thin 64-bit dynamic library, its load
 // commands and its symbols. The layout is that of <mach-o/loader.h> and <mach-o/nlist.h>.
+/** What Node looks for in an addon, as Mach-O spells it. */
+export const ENTRY_POINTS = ['_napi_register_module_v1', '_node_api_module_get_api_version_v1'];
+
 const MAGIC = 0xfeedfacf;
 const CPUS = new Map([
   [0x01000007, 'x64'],
@@ -7,6 +10,9 @@ const CPUS = new Map([
 ]);
 const LC = {
   SYMTAB: 0x2,
+  DYLD_INFO: 0x22,
+  DYLD_INFO_ONLY: 0x80000022,
+  DYLD_EXPORTS_TRIE: 0x80000033,
   LOAD_DYLIB: 0xc,
   ID_DYLIB: 0xd,
   CODE_SIGNATURE: 0x1d,
@@ -37,6 +43,7 @@ export function readMachO(bytes) {
   };
   const count = bytes.readUInt32LE(16);
   let symbols;
+  let exported;
   for (let i = 0, at = 32; i < count; i++) {
     const command = bytes.readUInt32LE(at);
     const text = () => textAt(bytes, at + bytes.readUInt32LE(at + 8));
@@ -61,6 +68,13 @@ export function readMachO(bytes) {
       case LC.CODE_SIGNATURE:
         file.signed = true;
         break;
+      case LC.DYLD_INFO:
+      case LC.DYLD_INFO_ONLY:
+        exported = [bytes.readUInt32LE(at + 40), bytes.readUInt32LE(at + 44)];
+        break;
+      case LC.DYLD_EXPORTS_TRIE:
+        exported = [bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12)];
+        break;
       case LC.SYMTAB:
         symbols = at;
         break;
@@ -68,6 +82,10 @@ export function readMachO(bytes) {
     at += bytes.readUInt32LE(at + 4);
   }
   if (symbols !== undefined) readSymbols(bytes, symbols, file);
+  if (exported?.[1] > 0) {
+    const [start, size] = exported;
+    readTrie(bytes.subarray(start, start + size), 0, '', file.exports);
+  }
   return file;
 }
 
@@ -80,13 +98,34 @@ function readSymbols(bytes, command, file) {
     const type = bytes[at + 4];
     if (type & N_STAB || !(type & N_EXT)) continue;
     const name = textAt(bytes, strings + bytes.readUInt32LE(at));
-    if ((type & N_TYPE) !== N_UNDF) {
-      file.exports.push(name);
-      continue;
-    }
+    if ((type & N_TYPE) !== N_UNDF) continue;
     const ordinal = bytes.readUInt16LE(at + 6) >> 8;
     const library = ordinal === DYNAMIC_LOOKUP ? undefined : file.libraries[ordinal - 1];
     file.imports.push({ name, library });
+  }
+}
+
+/** What dyld shows others is a trie: a node has the rest of a name, and edges to longer ones. */
+function readTrie(trie, at, name, names) {
+  const [terminal, body] = uleb(trie, at);
+  if (terminal > 0) names.push(name);
+  let edge = body + terminal;
+  const children = trie[edge++];
+  for (let i = 0; i < children; i++) {
+    const label = textAt(trie, edge);
+    const [child, next] = uleb(trie, edge + label.length + 1);
+    readTrie(trie, child, name + label, names);
+    edge = next;
+  }
+}
+
+/** [number, where it ends] */
+function uleb(bytes, at) {
+  let value = 0;
+  for (let shift = 0, next = at; ; shift += 7) {
+    const byte = bytes[next++];
+    value += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return [value, next];
   }
 }
 
