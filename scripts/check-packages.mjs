@@ -2,7 +2,7 @@
 // nothing, that nothing is in them that should not be, and that the addons run on any Linux as old
 // as Node itself wants (glibc 2.28) with no library but libc.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { publint } from 'publint';
@@ -10,6 +10,8 @@ import { formatMessage } from 'publint/utils';
 import { commandOf, root } from './lib.mjs';
 
 const published = ['core', 'epoll', 'select', 'net'];
+// Where its binaries are: npm run build:darwin.
+if (existsSync(join(root, 'packages/kqueue/prebuilds'))) published.push('kqueue');
 const libraries =
   /^(libc\.so\.6|libpthread\.so\.0|libc\.musl-\w+\.so\.1|ld-linux[\w.-]*|ld-musl[\w.-]*)$/;
 const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];

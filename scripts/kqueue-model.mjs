@@ -27,16 +27,16 @@ buildModel();
 buildAddon();
 for (const variant of variants) {
   console.log(`\n=== kqueue backend on the model of kqueue (not macOS, not a BSD), ${variant}`);
-  run(node, [commandOf('vitest'), 'run', ...filters], {
-    env: {
-      ...process.env,
-      POLLUX_BACKEND: 'kqueue',
-      POLLUX_FOREIGN: 'kqueue',
-      POLLUX_KQUEUE_MODEL: variant,
-      LD_PRELOAD: library,
-      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --require "${join(root, 'scripts/kqueue-model-env.cjs')}"`,
-    },
-  });
+  const env = {
+    ...process.env,
+    POLLUX_BACKEND: 'kqueue',
+    POLLUX_FOREIGN: 'kqueue',
+    POLLUX_KQUEUE_MODEL: variant,
+    LD_PRELOAD: library,
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --require "${join(root, 'scripts/kqueue-model-env.cjs')}"`,
+  };
+  run(node, ['packages/kqueue/test/smoke.mjs'], { env });
+  run(node, [commandOf('vitest'), 'run', ...filters], { env });
 }
 
 function buildModel() {

@@ -6,8 +6,8 @@
 // scripts/check-packages.mjs looks for that. Left out on purpose: the guards of function-local
 // statics (__cxa_guard_*), std::map, std::thread and iostreams. Do without them.
 //
-// Used on Linux, and in the binaries for macOS that are cross-built (build-darwin.mjs). Sanitizer builds
-// and all others use the ordinary runtime instead.
+// Used on Linux, and in the binaries for macOS that are cross-built (build-darwin.mjs). Sanitizer
+// builds and all others use the ordinary runtime instead.
 
 #ifdef POLLUX_OWN_CXX_RUNTIME
 

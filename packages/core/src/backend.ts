@@ -82,6 +82,10 @@ export interface NativePoller {
   modify(fd: number, interest: number, key: number, mode: number, exclusive: number): number;
   delete(fd: number): number;
   canWatch(fd: number): number;
+  watchProcess(pid: number, key: number): number;
+  unwatchProcess(pid: number): number;
+  watchVnode(fd: number, changes: number, key: number): number;
+  unwatchVnode(fd: number): number;
   wait(timeoutMs: number, events: Uint32Array): number;
   notify(): number;
   attach(onReady: () => void, driver: number): number;

@@ -26,6 +26,7 @@
 #include "pollux/registrations.h"
 #include "refusals.h"
 #include "waker.h"
+#include "watches.h"
 
 namespace pollux {
 namespace {
@@ -57,6 +58,14 @@ class Kqueue final : public Backend {
   int Block(uint64_t timeout_ns, bool* woken) override;
   int Harvest(Record* records, uint32_t capacity) override;
   void Wake() override { waker_.Ring(); }
+  int WatchProcess(int pid, uint32_t key) override {
+    return processes_.Add(kq_, pid, NOTE_EXIT, key);
+  }
+  int UnwatchProcess(int pid) override { return processes_.Remove(kq_, pid); }
+  int WatchVnode(Fd fd, uint32_t changes, uint32_t key) override {
+    return files_.Add(kq_, fd, changes & kFileChanges, key);
+  }
+  int UnwatchVnode(Fd fd) override { return files_.Remove(kq_, fd); }
 
  private:
   void TakeOut(Changes* changes, Fd fd, uint8_t filters);
@@ -79,6 +88,8 @@ class Kqueue final : public Backend {
   uint32_t found_count_ = 0;
 
   Registrations table_;
+  Watches processes_{EVFILT_PROC};
+  Watches files_{EVFILT_VNODE};
 };
 
 int Kqueue::Open() {
@@ -391,9 +402,20 @@ void Kqueue::Disarm(Registration* r, uint8_t fired) {
 int Kqueue::Harvest(Record* records, uint32_t capacity) {
   if (capacity < prepared_) return -EINVAL;
   table_.BeginBatch();
+  processes_.BeginBatch();
+  files_.BeginBatch();
   uint32_t written = 0;
   for (uint32_t i = 0; i < found_count_; i++) {
-    const KernelEvent& event = found_[i];
+    const KernelEvent event = found_[i];
+    if (processes_.Owns(event) || files_.Owns(event)) {
+      Watches& watches = processes_.Owns(event) ? processes_ : files_;
+      if (watches.Translate(event, records, written)) {
+        found_[written++].ident = static_cast<uintptr_t>(kNoFd);
+      } else {
+        counters_.stale++;
+      }
+      continue;
+    }
     Registration* r = table_.Find(static_cast<Fd>(event.ident));
     if (r == nullptr || UserData(r->generation) != DataOf(event)) {
       counters_.stale++;
@@ -423,6 +445,7 @@ int Kqueue::Harvest(Record* records, uint32_t capacity) {
   found_count_ = 0;
   for (uint32_t i = 0; i < written; i++) {
     const Registration* r = table_.Find(static_cast<Fd>(found_[i].ident));
+    if (r == nullptr) continue;  // of a process or a file
     records[i].events = Conclude(records[i].events, r->interest, r->identity.type);
   }
   return static_cast<int>(written);
