@@ -31,6 +31,10 @@ Napi::Function Poller::Define(Napi::Env env) {
                          InstanceMethod<&Poller::CanWatch>("canWatch"),
                          InstanceMethod<&Poller::WatchHandle>("watchHandle"),
                          InstanceMethod<&Poller::UnwatchHandle>("unwatchHandle"),
+                         InstanceMethod<&Poller::WatchProcess>("watchProcess"),
+                         InstanceMethod<&Poller::UnwatchProcess>("unwatchProcess"),
+                         InstanceMethod<&Poller::WatchVnode>("watchVnode"),
+                         InstanceMethod<&Poller::UnwatchVnode>("unwatchVnode"),
                          InstanceMethod<&Poller::Wait>("wait"),
                          InstanceMethod<&Poller::Notify>("notify"),
                          InstanceMethod<&Poller::Attach>("attach"),
@@ -141,6 +145,39 @@ Napi::Value Poller::UnwatchHandle(const Napi::CallbackInfo& info) {
   uint32_t handle;
   if (!engine_.open() || !ReadUint32(info[0], &handle)) return Result(info, -EINVAL);
   return Result(info, engine_.backend()->UnwatchHandle(handle));
+}
+
+// (pid, key)
+Napi::Value Poller::WatchProcess(const Napi::CallbackInfo& info) {
+  uint32_t pid, key;
+  if (!engine_.open() || !ReadUint32(info[0], &pid) || !ReadUint32(info[1], &key)) {
+    return Result(info, -EINVAL);
+  }
+  return Result(info, engine_.backend()->WatchProcess(static_cast<int>(pid), key));
+}
+
+// (pid)
+Napi::Value Poller::UnwatchProcess(const Napi::CallbackInfo& info) {
+  uint32_t pid;
+  if (!engine_.open() || !ReadUint32(info[0], &pid)) return Result(info, -EINVAL);
+  return Result(info, engine_.backend()->UnwatchProcess(static_cast<int>(pid)));
+}
+
+// (fd, changes, key)
+Napi::Value Poller::WatchVnode(const Napi::CallbackInfo& info) {
+  uint32_t fd, changes, key;
+  if (!engine_.open() || !ReadUint32(info[0], &fd) || !ReadUint32(info[1], &changes) ||
+      !ReadUint32(info[2], &key)) {
+    return Result(info, -EINVAL);
+  }
+  return Result(info, engine_.backend()->WatchVnode(static_cast<Fd>(fd), changes, key));
+}
+
+// (fd)
+Napi::Value Poller::UnwatchVnode(const Napi::CallbackInfo& info) {
+  uint32_t fd;
+  if (!engine_.open() || !ReadUint32(info[0], &fd)) return Result(info, -EINVAL);
+  return Result(info, engine_.backend()->UnwatchVnode(static_cast<Fd>(fd)));
 }
 
 // (timeoutMs, events)
