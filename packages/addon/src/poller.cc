@@ -10,15 +10,6 @@
 #include "report.h"
 
 namespace pollux {
-namespace {
-
-Napi::Value Result(const Napi::CallbackInfo& info, int result) {
-  napi_value value = nullptr;
-  napi_create_int32(info.Env(), result, &value);
-  return Napi::Value(info.Env(), value);
-}
-
-}  // namespace
 
 Napi::Function Poller::Define(Napi::Env env) {
   return DefineClass(env, "NativePoller",
@@ -48,6 +39,12 @@ Napi::Function Poller::Define(Napi::Env env) {
                          InstanceMethod<&Poller::ResolutionMs>("resolutionMs"),
                          InstanceMethod<&Poller::ReadCounters>("readCounters"),
                      });
+}
+
+Napi::Value Poller::Result(const Napi::CallbackInfo& info, int result) {
+  napi_value value = nullptr;
+  napi_create_int32(info.Env(), result, &value);
+  return Napi::Value(info.Env(), value);
 }
 
 Poller::Poller(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Poller>(info) {}
@@ -129,55 +126,6 @@ Napi::Value Poller::CanWatch(const Napi::CallbackInfo& info) {
   Fd fd;
   if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
   return Result(info, engine_.CanWatch(fd));
-}
-
-// (handle, key)
-Napi::Value Poller::WatchHandle(const Napi::CallbackInfo& info) {
-  uint32_t handle, key;
-  if (!engine_.open() || !ReadUint32(info[0], &handle) || !ReadUint32(info[1], &key)) {
-    return Result(info, -EINVAL);
-  }
-  return Result(info, engine_.backend()->WatchHandle(handle, key));
-}
-
-// (handle)
-Napi::Value Poller::UnwatchHandle(const Napi::CallbackInfo& info) {
-  uint32_t handle;
-  if (!engine_.open() || !ReadUint32(info[0], &handle)) return Result(info, -EINVAL);
-  return Result(info, engine_.backend()->UnwatchHandle(handle));
-}
-
-// (pid, key)
-Napi::Value Poller::WatchProcess(const Napi::CallbackInfo& info) {
-  uint32_t pid, key;
-  if (!engine_.open() || !ReadUint32(info[0], &pid) || !ReadUint32(info[1], &key)) {
-    return Result(info, -EINVAL);
-  }
-  return Result(info, engine_.backend()->WatchProcess(static_cast<int>(pid), key));
-}
-
-// (pid)
-Napi::Value Poller::UnwatchProcess(const Napi::CallbackInfo& info) {
-  uint32_t pid;
-  if (!engine_.open() || !ReadUint32(info[0], &pid)) return Result(info, -EINVAL);
-  return Result(info, engine_.backend()->UnwatchProcess(static_cast<int>(pid)));
-}
-
-// (fd, changes, key)
-Napi::Value Poller::WatchVnode(const Napi::CallbackInfo& info) {
-  uint32_t fd, changes, key;
-  if (!engine_.open() || !ReadUint32(info[0], &fd) || !ReadUint32(info[1], &changes) ||
-      !ReadUint32(info[2], &key)) {
-    return Result(info, -EINVAL);
-  }
-  return Result(info, engine_.backend()->WatchVnode(static_cast<Fd>(fd), changes, key));
-}
-
-// (fd)
-Napi::Value Poller::UnwatchVnode(const Napi::CallbackInfo& info) {
-  uint32_t fd;
-  if (!engine_.open() || !ReadUint32(info[0], &fd)) return Result(info, -EINVAL);
-  return Result(info, engine_.backend()->UnwatchVnode(static_cast<Fd>(fd)));
 }
 
 // (timeoutMs, events)

@@ -51,6 +51,7 @@ class Poller : public Napi::ObjectWrap<Poller> {
   Napi::Value ResolutionMs(const Napi::CallbackInfo& info);
   Napi::Value ReadCounters(const Napi::CallbackInfo& info);
 
+  static Napi::Value Result(const Napi::CallbackInfo& info, int result);
   bool Registration(const Napi::CallbackInfo& info, Fd* fd, Ask* ask, uint32_t* key);
   void CloseAll();
   void DetachAll();
