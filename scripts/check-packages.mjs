@@ -12,6 +12,8 @@ import { commandOf, root } from './lib.mjs';
 const published = ['core', 'epoll', 'select', 'net'];
 // Where its binaries are: npm run build:windows.
 if (existsSync(join(root, 'packages/iocp/prebuilds'))) published.push('iocp');
+// Where its binaries are: npm run build:darwin.
+if (existsSync(join(root, 'packages/kqueue/prebuilds'))) published.push('kqueue');
 const libraries =
   /^(libc\.so\.6|libpthread\.so\.0|libc\.musl-\w+\.so\.1|ld-linux[\w.-]*|ld-musl[\w.-]*)$/;
 const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];

@@ -30,6 +30,7 @@ const template = readFileSync(join(root, 'docs/portability/prose.md'), 'utf8');
 const targets = [
   'linux-epoll',
   'linux-select',
+  'model-kqueue',
   'darwin-kqueue',
   'freebsd-kqueue',
   'win32-iocp',
@@ -38,6 +39,7 @@ const targets = [
 const platformNames = {
   linux: 'Linux',
   android: 'Android',
+  model: 'model',
   darwin: 'macOS',
   freebsd: 'FreeBSD',
   win32: 'Windows under Wine',

@@ -48,11 +48,16 @@
         'ldflags': ['-fsanitize=<(pollux_sanitize)'],
       }],
       ['OS=="mac"', {
+        # Xcode's settings are all that counts there, not cflags.
+        'include_dirs': [
+          '<!(node -p "require(\'node:path\').resolve(require(\'node-addon-api\').include_dir)")',
+        ],
         'xcode_settings': {
           'CLANG_CXX_LANGUAGE_STANDARD': 'c++20',
           'GCC_ENABLE_CPP_EXCEPTIONS': 'NO',
           'GCC_ENABLE_CPP_RTTI': 'NO',
           'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+          'GCC_INLINES_ARE_PRIVATE_EXTERN': 'YES',
           'GCC_OPTIMIZATION_LEVEL': '2',
           'MACOSX_DEPLOYMENT_TARGET': '11.0',
         },

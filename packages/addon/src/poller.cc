@@ -10,15 +10,6 @@
 #include "report.h"
 
 namespace pollux {
-namespace {
-
-Napi::Value Result(const Napi::CallbackInfo& info, int result) {
-  napi_value value = nullptr;
-  napi_create_int32(info.Env(), result, &value);
-  return Napi::Value(info.Env(), value);
-}
-
-}  // namespace
 
 Napi::Function Poller::Define(Napi::Env env) {
   return DefineClass(env, "NativePoller",
@@ -31,6 +22,10 @@ Napi::Function Poller::Define(Napi::Env env) {
                          InstanceMethod<&Poller::CanWatch>("canWatch"),
                          InstanceMethod<&Poller::WatchHandle>("watchHandle"),
                          InstanceMethod<&Poller::UnwatchHandle>("unwatchHandle"),
+                         InstanceMethod<&Poller::WatchProcess>("watchProcess"),
+                         InstanceMethod<&Poller::UnwatchProcess>("unwatchProcess"),
+                         InstanceMethod<&Poller::WatchVnode>("watchVnode"),
+                         InstanceMethod<&Poller::UnwatchVnode>("unwatchVnode"),
                          InstanceMethod<&Poller::Wait>("wait"),
                          InstanceMethod<&Poller::Notify>("notify"),
                          InstanceMethod<&Poller::Attach>("attach"),
@@ -44,6 +39,12 @@ Napi::Function Poller::Define(Napi::Env env) {
                          InstanceMethod<&Poller::ResolutionMs>("resolutionMs"),
                          InstanceMethod<&Poller::ReadCounters>("readCounters"),
                      });
+}
+
+Napi::Value Poller::Result(const Napi::CallbackInfo& info, int result) {
+  napi_value value = nullptr;
+  napi_create_int32(info.Env(), result, &value);
+  return Napi::Value(info.Env(), value);
 }
 
 Poller::Poller(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Poller>(info) {}
@@ -125,22 +126,6 @@ Napi::Value Poller::CanWatch(const Napi::CallbackInfo& info) {
   Fd fd;
   if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
   return Result(info, engine_.CanWatch(fd));
-}
-
-// (handle, key)
-Napi::Value Poller::WatchHandle(const Napi::CallbackInfo& info) {
-  uint32_t handle, key;
-  if (!engine_.open() || !ReadUint32(info[0], &handle) || !ReadUint32(info[1], &key)) {
-    return Result(info, -EINVAL);
-  }
-  return Result(info, engine_.backend()->WatchHandle(handle, key));
-}
-
-// (handle)
-Napi::Value Poller::UnwatchHandle(const Napi::CallbackInfo& info) {
-  uint32_t handle;
-  if (!engine_.open() || !ReadUint32(info[0], &handle)) return Result(info, -EINVAL);
-  return Result(info, engine_.backend()->UnwatchHandle(handle));
 }
 
 // (timeoutMs, events)

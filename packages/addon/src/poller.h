@@ -34,6 +34,10 @@ class Poller : public Napi::ObjectWrap<Poller> {
   Napi::Value CanWatch(const Napi::CallbackInfo& info);
   Napi::Value WatchHandle(const Napi::CallbackInfo& info);
   Napi::Value UnwatchHandle(const Napi::CallbackInfo& info);
+  Napi::Value WatchProcess(const Napi::CallbackInfo& info);
+  Napi::Value UnwatchProcess(const Napi::CallbackInfo& info);
+  Napi::Value WatchVnode(const Napi::CallbackInfo& info);
+  Napi::Value UnwatchVnode(const Napi::CallbackInfo& info);
   Napi::Value Wait(const Napi::CallbackInfo& info);
   Napi::Value Notify(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);
@@ -47,6 +51,7 @@ class Poller : public Napi::ObjectWrap<Poller> {
   Napi::Value ResolutionMs(const Napi::CallbackInfo& info);
   Napi::Value ReadCounters(const Napi::CallbackInfo& info);
 
+  static Napi::Value Result(const Napi::CallbackInfo& info, int result);
   bool Registration(const Napi::CallbackInfo& info, Fd* fd, Ask* ask, uint32_t* key);
   void CloseAll();
   void DetachAll();

@@ -6,8 +6,8 @@
 // scripts/check-packages.mjs looks for that. Left out on purpose: the guards of function-local
 // statics (__cxa_guard_*), std::map, std::thread and iostreams. Do without them.
 //
-// Sanitizer builds, and what is not built by gcc for Linux or Windows, use the ordinary runtime
-// instead.
+// Used where gcc builds for Linux or Windows, and in the binaries for macOS that are cross-built
+// (build-darwin.mjs). Sanitizer builds and all others use the ordinary runtime instead.
 
 #ifdef POLLUX_OWN_CXX_RUNTIME
 
@@ -72,8 +72,22 @@ void __throw_out_of_range_fmt(const char* what, ...) { Die(what); }
 void __throw_system_error(int) { Die("std::system_error"); }
 
 }  // namespace std
+#elif defined(_LIBCPP_VERSION)
+namespace std {
+
+const nothrow_t nothrow{};
+
+inline namespace __1 {
+// Where libc++'s headers would throw.
+void __libcpp_verbose_abort(const char* format, ...) { Die(format); }
+}  // namespace __1
+
+template class basic_string<char>;
+
+}  // namespace std
 #else
-#error "Only libstdc++ is known here; build with the C++ runtime (no -nodefaultlibs) instead."
+#error \
+    "Only libstdc++ and libc++ are known here; build with the C++ runtime (no -nodefaultlibs) instead."
 #endif
 
 #if defined(__GLIBC__) && defined(__LP64__)

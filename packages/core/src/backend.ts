@@ -84,6 +84,10 @@ export interface NativePoller {
   canWatch(fd: number): number;
   watchHandle(handle: number, key: number): number;
   unwatchHandle(handle: number): number;
+  watchProcess(pid: number, key: number): number;
+  unwatchProcess(pid: number): number;
+  watchVnode(fd: number, changes: number, key: number): number;
+  unwatchVnode(fd: number): number;
   wait(timeoutMs: number, events: Uint32Array): number;
   notify(): number;
   attach(onReady: () => void, driver: number): number;

@@ -61,4 +61,5 @@ export {
 export type { SignalCallback, SignalWatcher } from './signal-watcher.js';
 export type { ReactorStats } from './stats.js';
 export type { Timer, TimerCallback } from './timer.js';
+export { VnodeChanges, vnodeChanges } from './vnode-changes.js';
 export type { WatchCallback, Watcher } from './watcher.js';

@@ -96,6 +96,25 @@ export interface Poller {
   watchHandle?(handle: number, key: number): void;
   /** Forgets a handle at once. Call it before you close the handle. Throws ENOENT. */
   unwatchHandle?(handle: number): void;
+  /**
+   * kqueue: reports once, as readable under `key`, that a process has ended. `pid` is any process
+   * that this one may see, a child or not.
+   *
+   * Throws ESRCH if there is none, EEXIST if it is watched already, and ERR_POLLUX_UNSUPPORTED on a
+   * backend other than kqueue. Missing from pollers that watch no system objects.
+   */
+  watchProcess?(pid: number, key: number): void;
+  /** Forgets a process at once. ENOENT if it was not watched. */
+  unwatchProcess?(pid: number): void;
+  /**
+   * kqueue: reports, as readable under `key`, what has happened to an open file or directory since
+   * the last report: bits of `VnodeChanges`, which `vnodeChanges(events)` takes out of a record.
+   *
+   * Errors as `watchProcess`, and EBADF.
+   */
+  watchVnode?(fd: number, changes: number, key: number): void;
+  /** Forgets a file at once. ENOENT if it was not watched. */
+  unwatchVnode?(fd: number): void;
   /** Idempotent. Everything else throws ERR_POLLUX_CLOSED afterwards. */
   close(): void;
   [Symbol.dispose](): void;
@@ -129,7 +148,7 @@ export interface PollerCounters {
  * - `'uv'`: the primitive's descriptor, with a timerfd in its set for deadlines, stands in Node's
  *   own loop. Nothing is handed from thread to thread, so on an idle loop a report comes sooner.
  *   Only on Node, and only where the primitive is a descriptor (not select). Not yet the default on
- *   macOS.
+ *   macOS and the BSDs.
  */
 export type DriverName = 'thread' | 'uv';
 

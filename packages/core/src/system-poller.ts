@@ -7,7 +7,7 @@ import {
   type NativeBinding,
   type NativePoller,
 } from './backend.js';
-import { PolluxError, systemError } from './errors.js';
+import { PolluxError, type SystemErrorDetails, systemError } from './errors.js';
 import type {
   Attachment,
   DriverName,
@@ -29,6 +29,7 @@ import {
   checkOptions,
   checkTimeout,
 } from './validate.js';
+import { ALL_VNODE_CHANGES } from './vnode-changes.js';
 
 /** Records of the first wait; doubled after each that fills it. */
 const FIRST_CAPACITY = 256;
@@ -156,6 +157,33 @@ export class SystemPoller implements Poller {
     this.#handled(this.#native.unwatchHandle(handle), 'UnregisterWaitEx');
   }
 
+  watchProcess(pid: number, key: number): void {
+    this.#assertOpen();
+    checkInteger('pid', pid, 1, 0x7fff_ffff);
+    checkKey(key);
+    this.#watched(this.#native.watchProcess(pid, key), { pid });
+  }
+
+  unwatchProcess(pid: number): void {
+    this.#assertOpen();
+    checkInteger('pid', pid, 1, 0x7fff_ffff);
+    this.#watched(this.#native.unwatchProcess(pid), { pid });
+  }
+
+  watchVnode(fd: number, changes: number, key: number): void {
+    this.#assertOpen();
+    checkFd(fd);
+    checkInteger('changes', changes, 1, ALL_VNODE_CHANGES);
+    checkKey(key);
+    this.#watched(this.#native.watchVnode(fd, changes, key), { fd });
+  }
+
+  unwatchVnode(fd: number): void {
+    this.#assertOpen();
+    checkFd(fd);
+    this.#watched(this.#native.unwatchVnode(fd), { fd });
+  }
+
   counters(): PollerCounters {
     this.#assertOpen();
     const values = new Float64Array(3);
@@ -266,6 +294,18 @@ export class SystemPoller implements Poller {
     throw new PolluxError(
       'ERR_POLLUX_UNSUPPORTED',
       `The ${this.backend} backend watches no handles of Windows`,
+    );
+  }
+
+  /** The same of what only kqueue watches. */
+  #watched(result: number, details: SystemErrorDetails): void {
+    if (result > 0) this.#events[2 * result - 1] = 0;
+    if (result >= 0) return;
+    const error = systemError(result, this.#module.syscalls.change, details);
+    if (error.code !== 'ENOSYS') throw error;
+    throw new PolluxError(
+      'ERR_POLLUX_UNSUPPORTED',
+      `The ${this.backend} backend watches descriptors only`,
     );
   }
 

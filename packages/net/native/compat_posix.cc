@@ -8,7 +8,7 @@ namespace pollux::net {
 namespace {
 
 // A call that this system does not know, or that a seccomp filter forbids.
-bool IsMissing(int64_t result) { return result == -ENOSYS || result == -EPERM; }
+[[maybe_unused]] bool IsMissing(int64_t result) { return result == -ENOSYS || result == -EPERM; }
 
 // A negative errno is passed on.
 int Prepare(int fd) {

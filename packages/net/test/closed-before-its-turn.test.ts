@@ -1,10 +1,10 @@
 // A Unix datagram socket that takes descriptors is ready, and is closed by another's listener before
 // it is read: nobody else's descriptor is read in its place, not even descriptor 0.
+import { backends } from '@pollux/testkit/conformance';
 import { expect, test } from 'vitest';
 import { runChild } from './support.js';
 
-const only = process.env.POLLUX_BACKEND;
-test.each(['epoll', 'select'].filter((name) => !only || name === only))('%s', async (backend) => {
+test.each(backends)('%s', async (backend) => {
   const { stdout, stderr, code } = await runChild(`
     import { closeSync } from 'node:fs';
     import { Reactor } from '@pollux/core';

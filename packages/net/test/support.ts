@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setImmediate as nextLoop, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Reactor } from '@pollux/core';
+import { createPoller, Reactor } from '@pollux/core';
 import { TcpListener, type TcpListenOptions, TcpStream, type TcpStreamOptions } from '@pollux/net';
 import { openFds, passOnLacking } from '@pollux/testkit';
 import { backends } from '@pollux/testkit/conformance';
@@ -12,7 +12,10 @@ import { afterEach, beforeEach, describe, expect } from 'vitest';
 
 const modes = ['attached', 'blocking'] as const;
 /** The best of an attached reactor's drivers for each backend. */
-const drivers = { epoll: 'uv' } as Record<string, string>;
+function driverOf(backend: string): string {
+  using poller = createPoller({ backend, ignoreEnvironment: true });
+  return poller.drivers[0]!;
+}
 const TIMEOUT_MS = 10_000;
 
 /** One test's reactor. */
@@ -23,9 +26,7 @@ export class Bench {
   constructor(backend: string, mode: 'attached' | 'blocking') {
     this.reactor = new Reactor({ backend, mode });
     expect(this.reactor.backend).toBe(backend);
-    expect(this.reactor.driver).toBe(
-      mode === 'blocking' ? 'blocking' : (drivers[backend] ?? 'thread'),
-    );
+    expect(this.reactor.driver).toBe(mode === 'blocking' ? 'blocking' : driverOf(backend));
   }
 
   /** Closes it when the test is over. */

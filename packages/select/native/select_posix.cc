@@ -15,6 +15,10 @@
 // was EBADF, every registered number is asked whether it is still open. A closed
 // one is reported once, as an error, and then left out. (Closed while a select is
 // under way, it may be called readable first: to Linux, POLLNVAL is readable.)
+
+// Without it, macOS refuses numbers from FD_SETSIZE on (select(2) there). Nothing elsewhere.
+#define _DARWIN_UNLIMITED_SELECT 1
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -46,6 +46,20 @@ enum : uint32_t {
   kInterestMask = kReadable | kWritable | kPriority,
 };
 
+// What may happen to a file; the values of NOTE_DELETE and so on, on every system that has them,
+// and those of packages/core/src/vnode-changes.ts.
+enum : uint32_t {
+  kFileDeleted = 1,
+  kFileWritten = 2,
+  kFileExtended = 4,
+  kFileAttributes = 8,
+  kFileLinks = 16,
+  kFileRenamed = 32,
+  kFileRevoked = 64,
+  kFileChanges = 127,
+  kFileChangeShift = 16,
+};
+
 enum class Mode : uint8_t { kLevel = 0, kOneshot = 1, kEdge = 2 };
 
 // What is asked of a descriptor. No interest at all means: out of the kernel's
@@ -112,6 +126,16 @@ class Backend {
   virtual int WatchHandle(uintptr_t, uint32_t) { return -ENOSYS; }
   // The void record plus one, or 0; -ENOENT.
   virtual int UnwatchHandle(uintptr_t) { return -ENOSYS; }
+
+  // kqueue's own; all of them: the void record plus one, 0, or -ENOSYS where the primitive has no
+  // such thing. WatchProcess asks for one record, with kReadable, when the process ends (-ESRCH:
+  // there is none). WatchVnode asks for a record with kReadable and, above kFileChangeShift, what
+  // has happened to the file since the last one. -EEXIST for what is watched already, -ENOENT for
+  // what is not.
+  virtual int WatchProcess(int, uint32_t) { return -ENOSYS; }
+  virtual int UnwatchProcess(int) { return -ENOSYS; }
+  virtual int WatchVnode(Fd, uint32_t, uint32_t) { return -ENOSYS; }
+  virtual int UnwatchVnode(Fd) { return -ENOSYS; }
 
   // 0 or -ENOMEM.
   virtual int Prepare(uint32_t capacity) = 0;

@@ -23,7 +23,8 @@ struct Identity {
   static int Of(Fd fd, Identity* out) {
     struct stat status;
     if (fstat(fd, &status) != 0) return -errno;
-    *out = Identity{status.st_dev, status.st_ino, status.st_rdev, status.st_mode & S_IFMT};
+    *out = Identity{status.st_dev, status.st_ino, status.st_rdev,
+                    static_cast<mode_t>(status.st_mode & S_IFMT)};
     return 0;
   }
 

@@ -29,6 +29,7 @@ struct Registration {
   bool armed;         // false: a oneshot that has fired
   bool in_kernel;     // a member of the kernel's set
   bool moved;         // while that set is made anew: the old one still knew it
+  uint8_t filters;    // kqueue: which of its filters the kernel has for it
   uint32_t batch;     // the harvest that last wrote a record for it ...
   uint32_t record;    // ... and which record that was
   Identity identity;  // which open file this was, where the backend asked

@@ -2,7 +2,9 @@
 //
 // poll(2) tells every condition apart that select and epoll tell, from the same function of the
 // kernel, so a backend is right if it says the same in Pollux's words. The rule is the contract's:
-// readable and writable on every backend, hints where the capabilities promise them.
+// readable and writable on every backend, hints where the capabilities promise them. A hint that is
+// not promised may come all the same where poll(2) sees its cause: kqueue tells the ends of the two
+// directions, which comes to an error or a hangup in most cases, but not in all.
 import { type Capabilities, Events, Interest } from '@pollux/core';
 import type { PollName } from '../descriptors.js';
 
@@ -41,6 +43,7 @@ export function verdict(
   if (capabilities.hangupHint && has('hup')) must |= Events.hangup;
   if (capabilities.earlyClose && interest & Interest.readable && has('rdhup'))
     must |= Events.readClosed;
+  if (has('err', 'hup')) may |= Events.error | Events.hangup;
   return { must, may: may | must };
 }
 

@@ -36,6 +36,8 @@ interface Results {
   readonly conditions?: readonly ConditionRow[];
 }
 
+/** Whose kernel this was; the model of kqueue is nobody's. */
+const platform = process.env.POLLUX_KQUEUE_MODEL === undefined ? process.platform : 'model';
 const directory = fileURLToPath(new URL('../../.results/', import.meta.url));
 
 /** Collects the rows of one section and backend. Both ways of waiting must see the same. */
@@ -73,7 +75,7 @@ export class PortabilityRecord<Row extends KindRow | ConditionRow> {
     if (!this.#titles.every((title) => this.#rows.has(title))) return;
     const { timeoutResolutionMs: _, ...capabilities } = capabilitiesOf(this.#backend);
     const results: Results = {
-      platform: process.platform,
+      platform,
       backend: this.#backend,
       capabilities,
       [this.#section]: this.#titles.flatMap((title) => this.#rows.get(title) ?? []),
@@ -83,7 +85,7 @@ export class PortabilityRecord<Row extends KindRow | ConditionRow> {
   }
 
   #path(): string {
-    return `${directory}${process.platform}-${this.#backend}.${this.#section}.json`;
+    return `${directory}${platform}-${this.#backend}.${this.#section}.json`;
   }
 }
 

@@ -58,7 +58,7 @@ function watch(world: World, slot: Slot = world.dice.pick(world.files.slots)): v
   const { file } = slot;
   model = {
     ...{ name, watcher, slot, file, mode, priority, timeoutMs, interest },
-    ...{ active: true, closed: false, refd: true, must: 0, may: 0, owed: false, late: false },
+    ...{ active: true, closed: false, refd: true, must: 0, may: 0, owed: 0, late: false },
     ...{ queuedLeast: Number.POSITIVE_INFINITY, queuedMost: 0, lastLeast: 0, lastMost: 0 },
   };
   if (abort !== undefined) aborts.set(model, abort);

@@ -13,6 +13,7 @@ import {
   type Mode,
   type Watcher,
 } from '@pollux/core';
+import { type Case, capabilitiesOf } from '@pollux/testkit/conformance';
 import { type OpenFile, type Slot, verdictOf } from './model-files.js';
 
 const HINTS = Events.error | Events.hangup;
@@ -36,8 +37,8 @@ export interface WatcherModel {
   /** The turn in which it came into the queue: between these. */
   queuedLeast: number;
   queuedMost: number;
-  /** Edge: something new is there that it must be told of. */
-  owed: boolean;
+  /** Edge: what is new and it must be told of. */
+  owed: number;
   /** Edge: that arose during the wait under way. */
   late: boolean;
   /** Inactivity: the time counts from between these. */
@@ -48,6 +49,8 @@ export interface WatcherModel {
 export class WatcherModels {
   readonly all: WatcherModel[] = [];
   readonly #capabilities: Capabilities;
+  /** epoll: what is new brings with it all that is so. kqueue tells of each direction alone. */
+  readonly #wholeEdges: boolean;
   readonly #callbacks: number;
   readonly #thread: boolean;
   #turn = 0;
@@ -61,9 +64,10 @@ export class WatcherModels {
   /** No more calls in this turn. */
   spent = false;
 
-  constructor(capabilities: Capabilities, thread: boolean, callbacks: number) {
-    this.#capabilities = capabilities;
-    this.#thread = thread;
+  constructor({ backend, way }: Case, callbacks: number) {
+    this.#capabilities = capabilitiesOf(backend);
+    this.#wholeEdges = backend === 'epoll';
+    this.#thread = way === 'thread';
     this.#callbacks = callbacks;
   }
 
@@ -85,11 +89,12 @@ export class WatcherModels {
     model.active = true;
     model.lastLeast = model.lastMost = now;
     this.touch(model.slot);
-    model.owed = verdictOf(model.slot, interest, this.#capabilities).must !== 0;
+    const { must } = verdictOf(model.slot, interest, this.#capabilities);
+    model.owed = this.#wholeEdges && must !== 0 ? ~0 : must;
   }
 
   rests(model: WatcherModel): void {
-    Object.assign(model, { active: false, must: 0, may: 0, owed: false, late: false });
+    Object.assign(model, { active: false, must: 0, may: 0, owed: 0, late: false });
     this.touch(model.slot);
   }
 
@@ -122,8 +127,9 @@ export class WatcherModels {
     change();
     look();
     for (const [i, model] of concerned.entries()) {
-      if (model.owed || !(lastOf(model) & ~before[i]!)) continue;
-      model.owed = true;
+      const fresh = lastOf(model) & ~before[i]!;
+      if ((model.owed & fresh) === fresh) continue;
+      model.owed |= this.#wholeEdges ? ~0 : fresh;
       // The thread may have ended its wait before: then the next one finds it.
       model.late = this.#thread && this.#asking;
     }
@@ -165,9 +171,9 @@ export class WatcherModels {
     }
     if ((this.#thread && slot.touched) || this.#refused) must = 0;
     if (mode === 'edge') {
-      if (!model.owed || model.late) must = 0;
+      must = model.late ? 0 : must & model.owed;
       model.late = false;
-      if (must !== 0 || may === 0) model.owed = false;
+      if (must !== 0 || may === 0) model.owed = 0;
       // Of TCP there is always something new: acknowledgements come when they come.
       const { kind, newsUntil } = slot.file ?? { kind: undefined, newsUntil: -1 };
       if (must === 0 && this.harvests > newsUntil && kind !== 'tcp') return;
@@ -204,7 +210,7 @@ export class WatcherModels {
       }
     }
     this.count();
-    Object.assign(model, { must: 0, may: 0, queuedLeast: Number.POSITIVE_INFINITY, owed: false });
+    Object.assign(model, { must: 0, may: 0, queuedLeast: Number.POSITIVE_INFINITY, owed: 0 });
     model.lastLeast = Math.max(model.lastLeast, turnNow);
     model.lastMost = Math.max(model.lastMost, turnNow);
     this.#spend(model);

@@ -6,7 +6,7 @@ import { strict as assert } from 'node:assert';
 import { type Budget, Events, Interest, type Reactor } from '@pollux/core';
 import { ManualClock } from '@pollux/core/testing';
 import { pipe, write } from '@pollux/testkit';
-import { type Case, capabilitiesOf, DrivenReactor, type Scene } from '@pollux/testkit/conformance';
+import { type Case, DrivenReactor, type Scene } from '@pollux/testkit/conformance';
 import { Dice } from './model-dice.js';
 import { Files } from './model-files.js';
 import { type TimerModel, TimerModels } from './model-timers.js';
@@ -63,7 +63,7 @@ export class World {
     scene.defer(() => driven.close());
     this.reactor = driven.reactor;
     const callbacks = this.#budget.callbacks ?? Number.POSITIVE_INFINITY;
-    const watchers = new WatcherModels(capabilitiesOf(row.backend), this.#thread, callbacks);
+    const watchers = new WatcherModels(row, callbacks);
     this.watchers = watchers;
     this.files = new Files(scene, this.dice, 3 + this.dice.below(5), (file, change) => {
       const slots = this.files.slotsOf(file);

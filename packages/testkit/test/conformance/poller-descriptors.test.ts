@@ -4,7 +4,7 @@ import { createPoller, Interest } from '@pollux/core';
 import { close, dup, eventfd, isCloexec, openFds, raiseNofile, threadCount } from '@pollux/testkit';
 import { backends, cases, checkLeaks, DrivenPoller, Scene } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
-import { ownDescriptors, readyPipe } from './poller-support.js';
+import { descriptorsOf, openedSince, readyPipe } from './poller-support.js';
 
 const { readable } = Interest;
 checkLeaks();
@@ -22,8 +22,8 @@ describe.each(cases)('$backend, $way', (row) => {
     using scene = new Scene();
     const before = openFds();
     using driven = new DrivenPoller(row);
-    const own = () => openFds().filter((fd) => !before.includes(fd));
-    expect(own()).toHaveLength(ownDescriptors(row.backend, row.way));
+    const own = () => openedSince(before);
+    expect(own()).toHaveLength(descriptorsOf(row));
     expect(own().every(isCloexec)).toBe(true);
     const mine = own();
     const [reader] = readyPipe(scene);
@@ -87,7 +87,7 @@ describe.each(backends)('%s', (backend) => {
     (() => {
       for (let i = 0; i < 5; i++) createPoller({ backend, ignoreEnvironment: true });
     })();
-    expect(openFds()).toHaveLength(before.length + 5 * ownDescriptors(backend, 'blocking'));
+    expect(openedSince(before)).toHaveLength(5 * descriptorsOf({ backend, way: 'blocking' }));
     // Only --expose-gc, set here for this once, lets a test ask for it.
     const { setFlagsFromString } = await import('node:v8');
     const { runInNewContext } = await import('node:vm');

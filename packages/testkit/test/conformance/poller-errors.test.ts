@@ -19,16 +19,21 @@ import {
   Scene,
 } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
-import { errnoOf, expectUnknown, ownDescriptors, readyPipe, refused } from './poller-support.js';
+import {
+  changeCall,
+  descriptorsOf,
+  errnoOf,
+  expectUnknown,
+  openedSince,
+  readyPipe,
+  refused,
+} from './poller-support.js';
 
 const { readable } = Interest;
 checkLeaks();
 
-/** What a refused registration names. */
-const syscalls: Readonly<Record<string, string>> = { epoll: 'epoll_ctl', iocp: 'IOCTL_AFD_POLL' };
-
 describe.each(cases)('$backend, $way', (row) => {
-  const syscall = syscalls[row.backend] ?? row.backend;
+  const syscall = changeCall(row.backend);
   const systemRefusal = (code: string, fd: number) =>
     refused(code, {
       name: 'Error',
@@ -120,8 +125,8 @@ describe.each(cases)('$backend, $way', (row) => {
   test('EINVAL: a poller does not watch what it works with', () => {
     const before = openFds();
     using driven = new DrivenPoller(row);
-    const own = openFds().filter((fd) => !before.includes(fd));
-    expect(own).toHaveLength(ownDescriptors(row.backend, row.way));
+    const own = openedSince(before);
+    expect(own).toHaveLength(descriptorsOf(row));
     for (const fd of own) {
       expect(() => driven.poller.add(fd, readable, 1)).toThrow(systemRefusal('EINVAL', fd));
       expectUnknown(driven.poller, fd);

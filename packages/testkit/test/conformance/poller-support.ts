@@ -6,12 +6,41 @@ import { fileURLToPath } from 'node:url';
 import { getSystemErrorMap } from 'node:util';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Poller, Waker } from '@pollux/core';
-import { passOnLacking, pipe, write } from '@pollux/testkit';
-import type { Scene, Way } from '@pollux/testkit/conformance';
+import { openFds, passOnLacking, pipe, write } from '@pollux/testkit';
+import type { Case, Scene } from '@pollux/testkit/conformance';
 import { expect } from 'vitest';
 
 /** Where nothing but a hang can take so long. */
 export const HANG_MS = 2000;
+
+const CHANGE_CALLS: Readonly<Record<string, string>> = {
+  epoll: 'epoll_ctl',
+  iocp: 'IOCTL_AFD_POLL',
+  kqueue: 'kevent',
+};
+
+/** What a change of registrations is called in an error of this backend. */
+export function changeCall(backend: string): string {
+  return CHANGE_CALLS[backend] ?? backend;
+}
+
+/** The model of kqueue keeps its own descriptors from this number on. */
+const MODEL_FDS = 500;
+
+/** What was opened since `before`, but for the inner parts of the kqueue model. */
+export function openedSince(before: readonly number[]): number[] {
+  const model = process.env.POLLUX_KQUEUE_MODEL !== undefined;
+  return openFds().filter((fd) => !before.includes(fd) && !(model && fd >= MODEL_FDS));
+}
+
+/** How many descriptors a poller opens, as far as `openFds` shows them: on Windows, sockets only. */
+export function descriptorsOf({ backend, way }: Case): number {
+  if (process.platform === 'win32') return backend === 'select' ? 1 : 0;
+  // A kqueue is all in one, but for a pipe to wake it where EVFILT_USER does not work.
+  if (backend === 'kqueue') return process.env.POLLUX_KQUEUE_MODEL === 'contrary' ? 3 : 1;
+  // The set and the waker; a timer where Node's loop does the waiting.
+  return way === 'uv' ? 3 : 2;
+}
 
 /** An error of the system or of Pollux, by its code. */
 export function refused(code: string, more: object = {}): Error {
@@ -21,15 +50,6 @@ export function refused(code: string, more: object = {}): Error {
 /** `true` if the poller knows the descriptor; an empty modify of what it knows would show. */
 export function expectUnknown(poller: Poller, fd: number): void {
   expect(() => poller.delete(fd)).toThrow(refused('ENOENT', { fd }));
-}
-
-/**
- * How many descriptors a poller has for itself, as far as `openFds` shows them: the set and the waker,
- * and a timer where Node's loop does the waiting. On Windows it shows sockets only.
- */
-export function ownDescriptors(backend: string, way: Way): number {
-  if (process.platform === 'win32') return backend === 'select' ? 1 : 0;
-  return way === 'uv' ? 3 : 2;
 }
 
 /** Node's own number for an error of the system. */

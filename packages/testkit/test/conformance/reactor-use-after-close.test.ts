@@ -4,7 +4,7 @@ import { Interest, Reactor } from '@pollux/core';
 import { openFds } from '@pollux/testkit';
 import { cases, DrivenReactor } from '@pollux/testkit/conformance';
 import { describe, expect, test } from 'vitest';
-import { ownDescriptors } from './poller-support.js';
+import { descriptorsOf } from './poller-support.js';
 import { countedFds, readyPipes, thrownBy } from './reactor-support.js';
 
 const { readable, writable } = Interest;
@@ -39,7 +39,7 @@ describe.each(cases)('$backend, $way', (row) => {
     reactor[Symbol.dispose]();
     expect(reactor).toMatchObject({ closed: true, alive: false, backend: row.backend });
     expect(reactor.driver).toBe(row.way);
-    const some = ownDescriptors(row.backend, row.way) > 0 ? 1 : 0;
+    const some = descriptorsOf(row) > 0 ? 1 : 0;
     expect(openFds().length).toBeLessThanOrEqual(before.length - some);
   });
 
