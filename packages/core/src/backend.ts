@@ -52,7 +52,14 @@ export function decodeCapabilities(bits: number, timeoutResolutionMs: number): C
 export interface BackendModule {
   readonly name: string;
   /** Which system call is named in an error of each verb. */
-  readonly syscalls: { readonly open: string; readonly change: string; readonly wait: string };
+  readonly syscalls: {
+    readonly open: string;
+    readonly change: string;
+    readonly wait: string;
+    /** Of a primitive that watches handles only, as the next. */
+    readonly watchHandle?: string;
+    readonly unwatchHandle?: string;
+  };
   /** Loads the addon; throws what require or dlopen throw. */
   load(): NativeBinding;
 }

@@ -22,12 +22,14 @@ import {
   checkExclusive,
   checkFd,
   checkFunction,
+  checkHandle,
   checkInteger,
   checkInterest,
   checkKey,
   checkOneOf,
   checkOptions,
   checkTimeout,
+  noHandles,
 } from './validate.js';
 import { ALL_VNODE_CHANGES } from './vnode-changes.js';
 
@@ -146,15 +148,15 @@ export class SystemPoller implements Poller {
 
   watchHandle(handle: number, key: number): void {
     this.#assertOpen();
-    checkInteger('handle', handle, 0, 0xffff_ffff);
+    checkHandle(handle);
     checkKey(key);
-    this.#handled(this.#native.watchHandle(handle, key), 'RegisterWaitForSingleObject');
+    this.#handled(this.#native.watchHandle(handle, key), this.#module.syscalls.watchHandle);
   }
 
   unwatchHandle(handle: number): void {
     this.#assertOpen();
-    checkInteger('handle', handle, 0, 0xffff_ffff);
-    this.#handled(this.#native.unwatchHandle(handle), 'UnregisterWaitEx');
+    checkHandle(handle);
+    this.#handled(this.#native.unwatchHandle(handle), this.#module.syscalls.unwatchHandle);
   }
 
   watchProcess(pid: number, key: number): void {
@@ -285,16 +287,12 @@ export class SystemPoller implements Poller {
     if (result > 0) this.#events[2 * result - 1] = 0;
   }
 
-  /** The result of watchHandle or unwatchHandle, as that of `#changed`. */
-  #handled(result: number, syscall: string): void {
+  /** The result of watchHandle or unwatchHandle, as that of `#changed`; ENOSYS from who has none. */
+  #handled(result: number, syscall: string = this.#module.syscalls.change): void {
     if (result > 0) this.#events[2 * result - 1] = 0;
     if (result >= 0) return;
     const error = systemError(result, syscall);
-    if (error.code !== 'ENOSYS') throw error;
-    throw new PolluxError(
-      'ERR_POLLUX_UNSUPPORTED',
-      `The ${this.backend} backend watches no handles of Windows`,
-    );
+    throw error.code === 'ENOSYS' ? noHandles(this.backend) : error;
   }
 
   /** The same of what only kqueue watches. */

@@ -20,6 +20,19 @@ export function checkKey(key: unknown): void {
   checkInteger('key', key, 0, 0xffff_ffff);
 }
 
+/** A HANDLE of Windows: 32 bits of it matter, in 64-bit programs too. */
+export function checkHandle(handle: unknown): void {
+  checkInteger('handle', handle, 0, 0xffff_ffff);
+}
+
+/** What a poller without `watchHandle` is answered for. */
+export function noHandles(backend: string): PolluxError {
+  return new PolluxError(
+    'ERR_POLLUX_UNSUPPORTED',
+    `The ${backend} backend watches no handles of Windows`,
+  );
+}
+
 export function checkInterest(interest: unknown): void {
   if (typeof interest !== 'number') throw invalidType('interest', 'of type number', interest);
   if (!Number.isInteger(interest) || interest < 0 || interest > INTEREST_MASK) {

@@ -4,7 +4,13 @@ import type { BackendModule, NativeBinding } from '@pollux/core';
 
 export const backend: BackendModule = {
   name: 'iocp',
-  syscalls: { open: 'NtCreateFile', change: 'IOCTL_AFD_POLL', wait: 'GetQueuedCompletionStatusEx' },
+  syscalls: {
+    open: 'NtCreateFile',
+    change: 'IOCTL_AFD_POLL',
+    wait: 'GetQueuedCompletionStatusEx',
+    watchHandle: 'RegisterWaitForSingleObject',
+    unwatchHandle: 'UnregisterWaitEx',
+  },
   load(): NativeBinding {
     // Not an `import` of it, which costs a millisecond: it loads what it exports lazily.
     const { createRequire } = process.getBuiltinModule('node:module');
