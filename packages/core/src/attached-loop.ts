@@ -125,7 +125,10 @@ export class AttachedLoop implements LoopEvents {
 
   /** After a turn: wait for what comes, and see to what there is. */
   #settle(): void {
-    if (!this.#closed && !this.#suspended) this.#loop.prepare(this.#timeout());
+    if (!this.#closed && !this.#suspended) {
+      this.#loop.waitables.beforeWait();
+      this.#loop.prepare(this.#timeout());
+    }
     if (this.#closed) return;
     this.#loop.table.beforeWait();
     if (this.#suspended) return;

@@ -23,6 +23,8 @@ export class BlockingLoop {
     let from = clock.now();
     const until = from + timeoutMs;
     for (;;) {
+      // Ahead of the limit: it may leave something to do.
+      loop.waitables.beforeWait();
       let limit = this.#limit(from, until);
       if (loop.hooks.prepare.size > 0) {
         loop.prepare(limit);

@@ -22,6 +22,7 @@ import type { Poller } from './poller.js';
 import { ReadyQueue } from './ready-queue.js';
 import { Runner } from './runner.js';
 import { TimerWheel } from './timer-wheel.js';
+import { FIRST_WAITABLE_KEY, WaitableTable } from './waitable-table.js';
 import { WatchTable } from './watch-table.js';
 
 /** What one turn may spend on watchers; the rest waits for the next turn. */
@@ -59,6 +60,7 @@ export class EventLoop implements Loop {
   readonly clock: Clock;
   readonly liveness: Liveness;
   readonly table: WatchTable;
+  readonly waitables: WaitableTable;
   readonly queue: ReadyQueue<Ready> = new ReadyQueue();
   readonly wheel: TimerWheel<Timed>;
   readonly reactor: object;
@@ -104,6 +106,7 @@ export class EventLoop implements Loop {
     this.now = clock.now();
     this.liveness = new Liveness(settings.onLiveness);
     this.table = new WatchTable(poller);
+    this.waitables = new WaitableTable(poller);
     this.wheel = new TimerWheel(this.now);
     this.runner = new Runner(host, clock, slowMs, reactor);
   }
@@ -223,7 +226,10 @@ export class EventLoop implements Loop {
     for (let i = 0; i < count; i++) {
       const found = events[2 * i + 1];
       // 0: made void since the wait.
-      if (found) table.collect(events[2 * i] as number, found);
+      if (!found) continue;
+      const key = events[2 * i] as number;
+      if (key < FIRST_WAITABLE_KEY) table.collect(key, found);
+      else this.waitables.collect(key);
     }
     this.events += count;
     table.collectAlwaysReady();

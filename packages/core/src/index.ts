@@ -24,6 +24,7 @@ export {
 export type { Budget } from './event-loop.js';
 export type { EventStream } from './event-stream.js';
 export type { Handle } from './handle.js';
+export type { HandleCallback, HandleWatcher } from './handle-watcher.js';
 export type { Hook, HookCallback, HookKind } from './hook.js';
 export { Events, eventNames, Interest } from './interest.js';
 export type {
@@ -40,6 +41,7 @@ export type {
   BatchOptions,
   ChildOptions,
   DeadlineOptions,
+  HandleOptions,
   HookOptions,
   ReactorOptions,
   SignalOptions,

@@ -5,6 +5,7 @@ import type { Handle } from './handle.js';
 import type { Liveness } from './liveness.js';
 import type { ReadyQueue } from './ready-queue.js';
 import type { TimerWheel, WheelItem } from './timer-wheel.js';
+import type { WaitableTable } from './waitable-table.js';
 import type { WatchTable } from './watch-table.js';
 
 /** Something with a callback. */
@@ -41,11 +42,12 @@ export interface Loop {
   readonly clock: Clock;
   readonly liveness: Liveness;
   readonly table: WatchTable;
+  readonly waitables: WaitableTable;
   readonly queue: ReadyQueue<Ready>;
   readonly wheel: TimerWheel<Timed>;
   /** The reactor itself, for the messages of channels. */
   readonly reactor: object;
-  /** Handles that no other collection has: batches and signals. */
+  /** Handles that no other collection has: batches, signals, watchers of handles. */
   readonly handles: Set<Handle>;
   readonly closed: boolean;
   /** No callback may run: it was stopped, or closed. */

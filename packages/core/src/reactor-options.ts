@@ -84,6 +84,11 @@ export interface SignalOptions extends AbortOptions {
   priority?: number;
 }
 
+export interface HandleOptions extends SignalOptions {
+  /** `'level'` (default): in each turn, as long as it is signalled. `'oneshot'`: once. */
+  mode?: 'level' | 'oneshot';
+}
+
 export interface BatchOptions extends SignalOptions {
   /** Called once when it is closed: by `close`, by its signal, or with the reactor. */
   onClose?: () => void;
@@ -160,6 +165,11 @@ export function checkSignalOptions(options: SignalOptions): void {
   checkOptions('options', options);
   checkPriority(options.priority);
   checkSignal(options.signal);
+}
+
+export function checkHandleOptions(options: HandleOptions): void {
+  checkSignalOptions(options);
+  checkOneOf('options.mode', options.mode, ['level', 'oneshot']);
 }
 
 export function checkChildOptions(options: ChildOptions): void {

@@ -14,6 +14,7 @@ import { dump } from './dump.js';
 import { invalidType, PolluxError } from './errors.js';
 import { EventLoop } from './event-loop.js';
 import { EventStream } from './event-stream.js';
+import { type HandleCallback, HandleWatcher } from './handle-watcher.js';
 import { Hook, type HookCallback, type HookKind } from './hook.js';
 import { hostFor } from './host.js';
 import { Interest } from './interest.js';
@@ -24,6 +25,7 @@ import {
   checkAbortOptions,
   checkBatchOptions,
   checkChildOptions,
+  checkHandleOptions,
   checkReactorOptions,
   checkSignalOptions,
   checkStreamOptions,
@@ -31,6 +33,7 @@ import {
   checkWatchOptions,
   chooseDriver,
   type DeadlineOptions,
+  type HandleOptions,
   type HookOptions,
   type ReactorOptions,
   type SignalOptions,
@@ -42,7 +45,14 @@ import { bindingOf, createPoller } from './selection.js';
 import { checkSignal, type SignalCallback, SignalWatcher } from './signal-watcher.js';
 import { type ReactorStats, statsOf } from './stats.js';
 import { checkDelay, Interval, type Time, Timer, type TimerCallback, WallTime } from './timer.js';
-import { checkFd, checkFunction, checkInteger, checkInterest, checkTimeout } from './validate.js';
+import {
+  checkFd,
+  checkFunction,
+  checkHandle,
+  checkInteger,
+  checkInterest,
+  checkTimeout,
+} from './validate.js';
 import { type WatchCallback, Watcher, type WatcherSettings } from './watcher.js';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -260,6 +270,35 @@ export class Reactor {
       watcher.activate();
       return watcher;
     });
+  }
+
+  /**
+   * Windows: calls back when a waitable object is signalled: an event, a process, a thread, a timer.
+   * `handle` is its HANDLE as a number. One watcher to a handle. Close the watcher before the handle.
+   *
+   * In level mode it is called in each turn, as long as the object is signalled. A `'oneshot'` watcher
+   * is called once and then paused, until `resume`. Throws what the poller's `watchHandle` throws:
+   * EBADF, EEXIST, and ERR_POLLUX_UNSUPPORTED for a backend other than iocp.
+   */
+  watchHandle(
+    handle: number,
+    callback: HandleCallback,
+    options: HandleOptions = {},
+  ): HandleWatcher {
+    this.#assertOpen();
+    checkHandle(handle);
+    checkFunction('callback', callback);
+    checkHandleOptions(options);
+    const { mode = 'level', priority = 0, signal } = options;
+    const watcher = new HandleWatcher(this.#loop, handle, callback, { mode, priority, signal });
+    try {
+      watcher.open();
+      this.#ensureAttached();
+    } catch (error) {
+      watcher.close();
+      throw error;
+    }
+    return watcher;
   }
 
   // The loop.

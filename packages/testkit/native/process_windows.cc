@@ -1,5 +1,5 @@
 // What a test asks of its own process: which sockets are open, how many handles there are, and
-// handles that are no sockets, for watchHandle.
+// handles that are no sockets, for watchHandle: events, processes, timers.
 #include <stdlib.h>
 
 #include "binding.h"
@@ -66,15 +66,36 @@ int64_t HandleCount() {
   return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : -EINVAL;
 }
 
+int64_t NumberOf(HANDLE handle) { return static_cast<int64_t>(reinterpret_cast<intptr_t>(handle)); }
+
 // An event; `manual`: it stays set until it is reset.
 int64_t CreateEventHandle(bool manual) {
   const HANDLE event = CreateEventW(nullptr, manual, FALSE, nullptr);
-  return event == nullptr ? -ENOMEM : static_cast<int64_t>(reinterpret_cast<intptr_t>(event));
+  return event == nullptr ? -ENOMEM : NumberOf(event);
+}
+
+// Signalled when the process has ended.
+int64_t OpenProcessHandle(int pid) {
+  const HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, static_cast<DWORD>(pid));
+  return process == nullptr ? -ESRCH : NumberOf(process);
+}
+
+// A waitable timer that is due after delay_ms, and then every period_ms (0: not again). It is reset
+// by whoever waited for it.
+int64_t CreateTimerHandle(int delay_ms, int period_ms) {
+  const HANDLE timer = CreateWaitableTimerW(nullptr, FALSE, nullptr);
+  if (timer == nullptr) return -ENOMEM;
+  LARGE_INTEGER due;
+  due.QuadPart = -10000ll * delay_ms;  // below 0: from now, in steps of 100 ns
+  if (SetWaitableTimer(timer, &due, period_ms, nullptr, nullptr, FALSE)) return NumberOf(timer);
+  CloseHandle(timer);
+  return -EINVAL;
 }
 
 HANDLE HandleOf(int number) { return reinterpret_cast<HANDLE>(SocketOf(number)); }
 
 int64_t SetEventHandle(int event) { return SetEvent(HandleOf(event)) ? 0 : -EBADF; }
+int64_t ResetEventHandle(int event) { return ResetEvent(HandleOf(event)) ? 0 : -EBADF; }
 int64_t CloseHandleOf(int handle) { return CloseHandle(HandleOf(handle)) ? 0 : -EBADF; }
 
 int64_t ThreadCount() {
@@ -95,6 +116,9 @@ TESTKIT_EXPORT(openFds, OpenFds);
 TESTKIT_EXPORT(handleCount, HandleCount);
 TESTKIT_EXPORT(createEvent, CreateEventHandle);
 TESTKIT_EXPORT(setEvent, SetEventHandle);
+TESTKIT_EXPORT(resetEvent, ResetEventHandle);
+TESTKIT_EXPORT(openProcess, OpenProcessHandle);
+TESTKIT_EXPORT(createTimer, CreateTimerHandle);
 TESTKIT_EXPORT(closeHandle, CloseHandleOf);
 
 }  // namespace

@@ -27,6 +27,9 @@ interface Native {
   handleCount(): number;
   createEvent(manual: boolean): number;
   setEvent(event: number): number;
+  resetEvent(event: number): number;
+  openProcess(pid: number): number;
+  createTimer(delayMs: number, periodMs: number): number;
   closeHandle(handle: number): number;
   denySyscall(name: string, errno: number): number;
   forkChild(code: number): number;

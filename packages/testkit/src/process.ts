@@ -27,6 +27,24 @@ export function setEvent(event: number): void {
   check(native.setEvent(event), 'SetEvent');
 }
 
+/** Ends what `setEvent` began, of one that is reset by hand. */
+export function resetEvent(event: number): void {
+  check(native.resetEvent(event), 'ResetEvent');
+}
+
+/** The HANDLE of a process, as a number; signalled once it has ended. */
+export function openProcess(pid: number): number {
+  return check(native.openProcess(pid), 'OpenProcess');
+}
+
+/**
+ * The HANDLE of a waitable timer, as a number: signalled after `delayMs`, and then every `periodMs` if
+ * that is not 0, until somebody has waited for it.
+ */
+export function createTimer(delayMs: number, periodMs = 0): number {
+  return check(native.createTimer(delayMs, periodMs), 'SetWaitableTimer');
+}
+
 /** Closes a handle that is no socket. */
 export function closeHandle(handle: number): void {
   check(native.closeHandle(handle), 'CloseHandle');
