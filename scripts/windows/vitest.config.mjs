@@ -5,7 +5,7 @@ import { filesNotUnderWine } from './not-under-wine.mjs';
 
 export default defineConfig({
   test: {
-    include: ['{packages/*,examples}/test/**/*.test.ts'],
+    include: ['{packages/*,examples}/test/**/*.test.ts', 'docs/test/windows-*.test.ts'],
     exclude: filesNotUnderWine.map(([files]) => files),
     pool: 'forks',
     maxWorkers: 1,
