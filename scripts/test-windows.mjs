@@ -1,7 +1,7 @@
 // npm run test:windows [-- --node 20,22 --backend iocp,select] [-- vitest filters]: runs the suites
-// with the real Windows node.exe, under Wine, on addons cross-built here. With --ci, what CI would have time
-// for: everything on iocp with Node 22, and with Node 20 on select the contract of a poller and the
-// first suites of net.
+// with the real Windows node.exe, under Wine, on addons cross-built here. With --ci, what CI has time for:
+// everything on iocp with Node 22, and with Node 20 on select the contract of a poller and the first
+// suites of net.
 //
 // Everything lies in .windows/: a Wine prefix, node.exe from npm, and a copy of the repository whose
 // tools are those for Windows. What Wine 8 has not: stdio on a Unix pipe (so node writes to files, which
