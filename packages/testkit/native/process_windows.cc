@@ -61,9 +61,15 @@ int64_t OpenFds(Ints out) {
   return static_cast<int64_t>(count);
 }
 
+// Not GetProcessHandleCount: Wine 8 says 0.
 int64_t HandleCount() {
-  DWORD count = 0;
-  return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : -EINVAL;
+  HandleTable* table = AllHandles();
+  if (table == nullptr) return -ENOSYS;
+  const ULONG_PTR self = GetCurrentProcessId();
+  int64_t count = 0;
+  for (ULONG_PTR i = 0; i < table->count; i++) count += table->entries[i].process == self;
+  free(table);
+  return count;
 }
 
 int64_t NumberOf(HANDLE handle) { return static_cast<int64_t>(reinterpret_cast<intptr_t>(handle)); }

@@ -12,9 +12,10 @@ export function openFds(): number[] {
   }
 }
 
-/** How many handles of any kind this process has; Windows only. */
+/** How many descriptors this process has open; on Windows, handles of any kind. */
 export function handleCount(): number {
-  return check(native.handleCount(), 'GetProcessHandleCount');
+  if (!has('handleCount')) return openFds().length;
+  return check(native.handleCount(), 'NtQuerySystemInformation');
 }
 
 /** An event of Windows, the HANDLE as a number. `manual`: signalled until it is reset. */
