@@ -9,6 +9,11 @@ export function forget(fd: number): void {
   for (const scope of scopes) scope.forget(fd);
 }
 
+/** What all scopes track, in no order. */
+export function trackedFds(): number[] {
+  return [...scopes].flatMap((scope) => scope.tracked());
+}
+
 /** Closes what it tracks when it is left: `using fds = new FdScope()`. */
 export class FdScope implements Disposable {
   readonly #fds = new Set<number>();
@@ -30,6 +35,11 @@ export class FdScope implements Disposable {
   trackFd<T extends { readonly fd: number }>(owner: T): T {
     this.track(owner.fd);
     return owner;
+  }
+
+  /** What it tracks now. */
+  tracked(): number[] {
+    return [...this.#fds];
   }
 
   /** No longer tracks a descriptor that something else has closed or will close. */

@@ -2,6 +2,9 @@
 // serves the whole table.
 import { strict as assert } from 'node:assert';
 import { type Attachment, createPoller, eventNames, type Poller } from '@pollux/core';
+import { kernelPoll } from '../descriptors.js';
+import { trackedFds } from '../scope.js';
+import { allPollNames } from './scene.js';
 import type { Case } from './table.js';
 
 export interface Found {
@@ -99,10 +102,13 @@ export class DrivenPoller implements Disposable {
 
 /**
  * What a thread does to a socket of its own reaches the completion port before the call returns, on
- * Windows. Under Wine another process (wineserver) sees to it, a moment later.
+ * Windows. Under Wine wineserver sees to it, a moment later: it hears of a socket from the kernel, tells
+ * the thread that started the poll, by a signal, and what that answers goes to the port. A wait thread
+ * that does not block is faster. A look at a socket makes it see to that socket first, and the signal is
+ * taken before the look returns; so all that tests track is looked at. No sleep is sure to be enough.
  */
 function settle(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+  kernelPoll(trackedFds(), allPollNames);
 }
 
 /** `readable|hangup`, or `-` for none: how a condition is written in the portability table. */
