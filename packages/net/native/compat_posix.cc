@@ -10,6 +10,13 @@ namespace {
 // A call that this system does not know, or that a seccomp filter forbids.
 [[maybe_unused]] bool IsMissing(int64_t result) { return result == -ENOSYS || result == -EPERM; }
 
+void Hush([[maybe_unused]] int fd) {
+#ifdef SO_NOSIGPIPE
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+}
+
 // A negative errno is passed on.
 int Prepare(int fd) {
   if (fd < 0) return fd;
@@ -19,20 +26,21 @@ int Prepare(int fd) {
     close(fd);
     return result;
   }
-#ifdef SO_NOSIGPIPE
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
-#endif
+  Hush(fd);
   return fd;
 }
 
 // Where there is no call for many: call(header) for one after the other.
 template <typename Call>
-int OneByOne(Message* messages, unsigned int count, Call call) {
+int OneByOne(Message* messages, unsigned int count, int* failure, Call call) {
   unsigned int done = 0;
   while (done < count) {
     const int64_t length = Uninterrupted([&] { return call(&messages[done].msg_hdr); });
-    if (length < 0) return static_cast<int>(done > 0 ? done : length);
+    if (length < 0) {
+      if (done == 0) return static_cast<int>(length);
+      if (!IsAgain(length)) *failure = static_cast<int>(length);
+      break;
+    }
     messages[done++].msg_len = static_cast<unsigned int>(length);
   }
   return static_cast<int>(done);
@@ -110,7 +118,9 @@ bool IsLostConnection(int result) {
 
 int DuplicateDescriptor(int fd) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  return copy < 0 ? -errno : copy;
+  if (copy < 0) return -errno;
+  Hush(copy);
+  return copy;
 }
 
 void CloseDescriptor(int fd) { close(fd); }
@@ -121,16 +131,22 @@ int64_t ReceiveBytes(int fd, uint8_t* data, size_t room) {
 
 int64_t SendVectors(int fd, Vector* vectors, int count) {
   const msghdr header = MessageOf(vectors, count);
-  return Uninterrupted([&] { return sendmsg(fd, &header, kNoSignal | kNoWait); });
+  const int64_t sent = Uninterrupted([&] { return sendmsg(fd, &header, kNoSignal | kNoWait); });
+  // Darwin's word for a connection that is being torn down (libuv#3405); a stream is of no wrong
+  // type.
+  return sent == -EPROTOTYPE ? -ECONNRESET : sent;
 }
 
-int ReceiveBatch(int fd, Message* messages, unsigned int count) {
+// recvmmsg(2) of Linux keeps the error of a later message for the next call.
+int ReceiveBatch(int fd, Message* messages, unsigned int count, int* failure) {
+  *failure = 0;
 #ifdef MSG_WAITFORONE
   const int64_t result =
       Uninterrupted([&] { return recvmmsg(fd, messages, count, kNoWait, nullptr); });
   if (!IsMissing(result)) return static_cast<int>(result);
 #endif
-  return OneByOne(messages, count, [fd](msghdr* header) { return recvmsg(fd, header, kNoWait); });
+  return OneByOne(messages, count, failure,
+                  [fd](msghdr* header) { return recvmsg(fd, header, kNoWait); });
 }
 
 int SendBatch(int fd, Message* messages, unsigned int count) {
@@ -140,7 +156,9 @@ int SendBatch(int fd, Message* messages, unsigned int count) {
   // A firewall's EPERM for this datagram comes again from sendmsg.
   if (!IsMissing(result)) return static_cast<int>(result);
 #endif
-  return OneByOne(messages, count, [fd](msghdr* header) { return sendmsg(fd, header, flags); });
+  int told_again = 0;
+  return OneByOne(messages, count, &told_again,
+                  [fd](msghdr* header) { return sendmsg(fd, header, flags); });
 }
 
 }  // namespace pollux::net

@@ -4,6 +4,10 @@
 // errno, and none is interrupted.
 #pragma once
 
+// Without it, macOS has the IPV6_PKTINFO of an older RFC and no IPV6_RECVPKTINFO. Ahead of every
+// netinet/in.h. Nothing elsewhere.
+#define __APPLE_USE_RFC_3542 1
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -23,12 +27,17 @@
 #define UDP_GRO 104
 #endif
 
+#ifndef IPV6_RECVPKTINFO
+#error "netinet/in.h was there before compat_posix.h"
+#endif
+
 namespace pollux::net {
 
+// Older macOS does not know it, though the headers do: there, each socket has SO_NOSIGPIPE besides.
 #ifdef MSG_NOSIGNAL
 constexpr int kNoSignal = MSG_NOSIGNAL;
 #else
-constexpr int kNoSignal = 0;  // Darwin: the SO_NOSIGPIPE that OpenSocket sets
+constexpr int kNoSignal = 0;
 #endif
 
 // MSG_WAITFORONE came with recvmmsg, on Linux as on the BSDs.
@@ -98,8 +107,9 @@ int64_t ReceiveBytes(int fd, uint8_t* data, size_t room);
 int64_t SendVectors(int fd, Vector* vectors, int count);
 
 // How many messages were received or sent, in order; negative if the first of them failed. What
-// stopped a later one is learned by the next call.
-int ReceiveBatch(int fd, Message* messages, unsigned int count);
+// stopped a later one to be sent is learned by the next call. A receive may be told of an error
+// once only, and then it is in `failure`, a negative errno; else that is 0.
+int ReceiveBatch(int fd, Message* messages, unsigned int count, int* failure);
 int SendBatch(int fd, Message* messages, unsigned int count);
 
 }  // namespace pollux::net

@@ -186,13 +186,18 @@ int64_t SendVectors(int fd, Vector* vectors, int count) {
   return total;
 }
 
-int ReceiveBatch(int fd, Message* messages, unsigned int count) {
+int ReceiveBatch(int fd, Message* messages, unsigned int count, int* failure) {
+  *failure = 0;
   static LPFN_WSARECVMSG receive = nullptr;
   if (receive == nullptr) receive = Extension<LPFN_WSARECVMSG>(fd, WSAID_WSARECVMSG);
   unsigned int done = 0;
   while (done < count) {
     const int64_t length = ReceiveMessage(fd, receive, &messages[done].msg_hdr);
-    if (length < 0) return done > 0 ? static_cast<int>(done) : static_cast<int>(length);
+    if (length < 0) {
+      if (done == 0) return static_cast<int>(length);
+      if (!IsAgain(length)) *failure = static_cast<int>(length);
+      break;
+    }
     messages[done++].msg_len = static_cast<unsigned int>(length);
   }
   return static_cast<int>(done);

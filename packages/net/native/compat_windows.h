@@ -79,8 +79,8 @@ int64_t ReceiveBytes(int fd, uint8_t* data, size_t room);
 int64_t SendVectors(int fd, Vector* vectors, int count);
 
 // How many messages were received or sent, in order, one call each; negative if the first of them
-// failed.
-int ReceiveBatch(int fd, Message* messages, unsigned int count);
+// failed. What a later one failed to be received with is in `failure`, or else 0.
+int ReceiveBatch(int fd, Message* messages, unsigned int count, int* failure);
 int SendBatch(int fd, Message* messages, unsigned int count);
 
 }  // namespace pollux::net

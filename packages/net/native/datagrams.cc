@@ -146,7 +146,9 @@ int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int s
         Expect(&incoming, i, slab.data + at * static_cast<size_t>(slot_size),
                static_cast<size_t>(slot_size), peers.data + at * kSlotSize);
       }
-      const int received = ReceiveBatch(fd, incoming.messages, static_cast<unsigned int>(asked));
+      int failure = 0;
+      const int received =
+          ReceiveBatch(fd, incoming.messages, static_cast<unsigned int>(asked), &failure);
       if (received < 0) {
         if (!IsAgain(received)) Record(records, written++, {index, 0, received, 0, 0, 0});
         break;
@@ -170,6 +172,8 @@ int Receive(OwnedFds* owned, Words fds, int count, int per_fd, Bytes slab, int s
         }
         Record(records, written, found);
       }
+      // There is room for it: fewer were received than were asked for.
+      if (failure != 0) Record(records, written++, {index, 0, failure, 0, 0, 0});
       left -= received;
       if (received < asked) break;
     }

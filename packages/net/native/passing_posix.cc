@@ -33,11 +33,16 @@ struct Arrivals {
 
 // Takes over what came with a message: how many, and kFdsLost.
 int TakeFds(OwnedFds* owned, msghdr* header, Arrivals* arrivals) {
+  const auto* control = static_cast<const uint8_t*>(header->msg_control);
   const size_t before = arrivals->used;
   bool lost = (header->msg_flags & MSG_CTRUNC) != 0;
   for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    // Of what was cut off, Darwin still tells the whole length.
+    const size_t at = static_cast<size_t>(CMSG_DATA(part) - control);
+    size_t bytes = part->cmsg_len - CMSG_LEN(0);
+    if (at + bytes > header->msg_controllen) bytes = header->msg_controllen - at;
+    const size_t count = bytes / sizeof(int);
     for (size_t i = 0; i < count; i++) {
       int fd;
       memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
@@ -67,6 +72,12 @@ int64_t ReceiveOne(OwnedFds* owned, int fd, msghdr* header, Arrivals* arrivals, 
   *passed = TakeFds(owned, header, arrivals);
   header->msg_control = nullptr;
   return length;
+}
+
+bool IsStream(int fd) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
 }  // namespace
@@ -108,7 +119,10 @@ int SendFds(OwnedFds* owned, int fd, Bytes data, int offset, int length, Words f
   const int64_t sent = Uninterrupted([&] { return sendmsg(fd, &header, kNoSignal | kNoWait); });
   // The user's descriptors on their way are too many (unix(7)): like a buffer that is full, this
   // passes. Not every runtime has a name for it.
-  return sent == -ETOOMANYREFS ? -ENOBUFS : static_cast<int>(sent);
+  if (sent == -ETOOMANYREFS) return -ENOBUFS;
+  // No message is too long for a stream: so Darwin says that there is no room for the descriptors.
+  if (sent == -EMSGSIZE && count > 0 && IsStream(fd)) return -ENOBUFS;
+  return static_cast<int>(sent);
 }
 
 int ReadFds(OwnedFds* owned, Words fds, int count, int most, Bytes slab, Words results,

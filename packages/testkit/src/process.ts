@@ -76,6 +76,7 @@ export type DeniableSyscall =
   | 'accept4'
   | 'recvmmsg'
   | 'sendmmsg'
+  | 'sendmsg'
   | 'pidfd_open'
   | 'waitid';
 
