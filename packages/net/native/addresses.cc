@@ -105,7 +105,11 @@ int DecodePath(OwnedFds*, Bytes slots, int offset, Bytes path) {
   if (address.sun_family != AF_UNIX) return -EAFNOSUPPORT;
   size_t size = length - offsetof(sockaddr_un, sun_path);
   if (size > sizeof address.sun_path) size = sizeof address.sun_path;
+#ifdef __linux__  // abstract names begin with a NUL there, and are as long as they are
   if (size > 0 && address.sun_path[0] != '\0') size = strnlen(address.sun_path, size);
+#else  // the BSDs' "no name" is a sockaddr full of NULs
+  size = strnlen(address.sun_path, size);
+#endif
   if (size > path.size) return -ENOSPC;
   if (size > 0) memcpy(path.data, address.sun_path, size);
   return static_cast<int>(size);

@@ -2,6 +2,7 @@
 #include "slots.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 namespace pollux::net {
@@ -41,6 +42,11 @@ void PutSlot(uint8_t* slot, const void* address, size_t length) {
   if (length > kSlotRoom) length = kSlotRoom;
   memset(slot, 0, kSlotSize);
   memcpy(slot, address, length);
+#ifdef SIN6_LEN
+  // Where a sockaddr tells its length, the kernel always writes it, and a membership's (group_req)
+  // is refused without; slots are compared, so they all have it.
+  if (length > 0) slot[offsetof(sockaddr, sa_len)] = static_cast<uint8_t>(length);
+#endif
   SetSlotLength(slot, static_cast<uint32_t>(length));
 }
 

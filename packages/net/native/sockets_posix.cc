@@ -1,9 +1,9 @@
 // Sockets, one at a time: made, set up, named, ended.
+#include "compat_posix.h"
+
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #ifdef SO_ATTACH_FILTER
@@ -11,7 +11,6 @@
 #endif
 
 #include "adopt.h"
-#include "compat_posix.h"
 #include "control.h"
 #include "slots.h"
 
@@ -33,7 +32,9 @@ int NameInto(const OwnedFds& owned, NameCall call, int fd, Bytes slots, int offs
 
 // An option that not every system has: kNone is refused with ENOPROTOOPT.
 constexpr int kNone = -1;
-#ifdef IP_PKTINFO
+#ifdef IP_RECVPKTINFO
+constexpr int kPacketInfo = IP_RECVPKTINFO;  // of NetBSD; Darwin's is IP_PKTINFO
+#elif defined(IP_PKTINFO)
 constexpr int kPacketInfo = IP_PKTINFO;
 #else
 constexpr int kPacketInfo = kNone;
@@ -88,10 +89,17 @@ struct Option {
   int name;
 };
 
+// Spreads what comes on a port, as SO_REUSEPORT does on Linux, and as on a BSD it does not.
+#ifdef SO_REUSEPORT_LB
+constexpr int kReusePort = SO_REUSEPORT_LB;  // FreeBSD 12
+#else
+constexpr int kReusePort = SO_REUSEPORT;
+#endif
+
 // The numbers that src/native.ts gives them are their places here.
 constexpr Option kOptions[] = {
-    {SOL_SOCKET, SO_REUSEADDR},   // 0
-    {SOL_SOCKET, SO_REUSEPORT},   // 1
+    {SOL_SOCKET, SO_REUSEADDR},   // kReuseAddress
+    {SOL_SOCKET, kReusePort},     // 1
     {IPPROTO_IPV6, IPV6_V6ONLY},  // 2
     {SOL_SOCKET, SO_BROADCAST},   // 3
     {IPPROTO_TCP, TCP_NODELAY},   // 4
@@ -119,6 +127,18 @@ constexpr Option kOptions[] = {
     {IPPROTO_TCP, kDeferAccept},       // 24
     {IPPROTO_IP, kBindAddressNoPort},  // 25
 };
+
+constexpr int kReuseAddress = 0;
+
+// Two sockets of datagrams on one port is SO_REUSEPORT on the BSDs, where SO_REUSEADDR allows it to
+// those bound to a multicast group alone.
+int ReuseAddressOf([[maybe_unused]] int fd) {
+#ifndef __linux__  // no header tells
+  SocketKind kind;
+  if (KindOf(fd, &kind) == 0 && kind.type == SOCK_DGRAM) return SO_REUSEPORT;
+#endif
+  return SO_REUSEADDR;
+}
 
 const Option* FindOption(int option) {
   const bool known =
@@ -193,7 +213,8 @@ int SetOption(OwnedFds* owned, int fd, int option, int value) {
   if (known == nullptr) return -EINVAL;
   if (!owned->Has(fd)) return -EBADF;
   if (known->name == kNone) return -ENOPROTOOPT;
-  return setsockopt(fd, known->level, known->name, &value, sizeof value) == 0 ? 0 : -errno;
+  const int name = option == kReuseAddress ? ReuseAddressOf(fd) : known->name;
+  return setsockopt(fd, known->level, name, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
 int GetOption(OwnedFds* owned, int fd, int option) {

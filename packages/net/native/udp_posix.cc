@@ -2,12 +2,11 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "adopt.h"
+#include "compat_posix.h"
 #include "slots.h"
 
 namespace pollux::net {
@@ -35,6 +34,66 @@ bool TakeIp(Bytes slots, int offset, Address* out) {
   return out->family() == AF_INET || out->family() == AF_INET6;
 }
 
+int LevelOf(const Address& address) {
+  return address.family() == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+}
+
+template <typename Request>
+int Ask(int fd, int level, int name, const Request& request) {
+  return setsockopt(fd, level, name, &request, sizeof request) == 0 ? 0 : -errno;
+}
+
+// On the interface that the system chooses: by the older calls of each family, for the BSDs refuse
+// interface 0 in those of RFC 3678 (EADDRNOTAVAIL).
+int DefaultMembership(int fd, bool joins, const Address& group) {
+  if (group.family() == AF_INET) {
+    sockaddr_in address;
+    memcpy(&address, &group.storage, sizeof address);
+    ip_mreq request{};
+    request.imr_multiaddr = address.sin_addr;
+    return Ask(fd, IPPROTO_IP, joins ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, request);
+  }
+  sockaddr_in6 address;
+  memcpy(&address, &group.storage, sizeof address);
+  ipv6_mreq request{};
+  request.ipv6mr_multiaddr = address.sin6_addr;
+  return Ask(fd, IPPROTO_IPV6, joins ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, request);
+}
+
+#ifdef MCAST_JOIN_GROUP  // RFC 3678
+int GroupMembership(int fd, bool joins, int interface_index, const Address& group) {
+  group_req request{};
+  request.gr_interface = static_cast<uint32_t>(interface_index);
+  request.gr_group = group.storage;
+  return Ask(fd, LevelOf(group), joins ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, request);
+}
+
+int SourceMembership(int fd, bool joins, int interface_index, const Address& group,
+                     const Address& source) {
+  if (interface_index == 0 && group.family() == AF_INET && source.family() == AF_INET) {
+    sockaddr_in group4;
+    sockaddr_in source4;
+    memcpy(&group4, &group.storage, sizeof group4);
+    memcpy(&source4, &source.storage, sizeof source4);
+    ip_mreq_source request{};
+    request.imr_multiaddr = group4.sin_addr;
+    request.imr_sourceaddr = source4.sin_addr;
+    const int name = joins ? IP_ADD_SOURCE_MEMBERSHIP : IP_DROP_SOURCE_MEMBERSHIP;
+    return Ask(fd, IPPROTO_IP, name, request);
+  }
+  // IPv6 has no older call for it: interface 0 is EADDRNOTAVAIL on the BSDs.
+  group_source_req request{};
+  request.gsr_interface = static_cast<uint32_t>(interface_index);
+  request.gsr_group = group.storage;
+  request.gsr_source = source.storage;
+  const int name = joins ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
+  return Ask(fd, LevelOf(group), name, request);
+}
+#else
+int GroupMembership(int, bool, int, const Address&) { return -ENOSYS; }
+int SourceMembership(int, bool, int, const Address&, const Address&) { return -ENOSYS; }
+#endif
+
 }  // namespace
 
 int Disconnect(OwnedFds* owned, int fd) {
@@ -42,8 +101,10 @@ int Disconnect(OwnedFds* owned, int fd) {
   sockaddr_storage nobody{};
   nobody.ss_family = AF_UNSPEC;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&nobody), sizeof nobody) == 0) return 0;
-  // The BSDs do it, and complain of the family all the same (connect(2)).
-  return errno == EAFNOSUPPORT ? 0 : -errno;
+  const int error = -errno;
+  // The BSDs do it, and complain of the address all the same: EAFNOSUPPORT (connect(2)), or EINVAL
+  // for its length.
+  return CheckConnected(fd) == -ENOTCONN ? 0 : error;
 }
 
 int InterfaceIndex(OwnedFds* owned, Text text) {
@@ -64,32 +125,16 @@ int InterfaceIndex(OwnedFds* owned, Text text) {
 
 int Membership(OwnedFds* owned, int fd, int joins, int interface_index, Bytes slots, int group,
                int source) {
-#ifdef MCAST_JOIN_GROUP  // RFC 3678
   Address group_address;
   Address source_address;
   if (interface_index < 0 || !TakeIp(slots, group, &group_address)) return -EINVAL;
   if (source != -1 && !TakeIp(slots, source, &source_address)) return -EINVAL;
   if (!owned->Has(fd)) return -EBADF;
-  const int level = group_address.family() == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
-  int result;
-  if (source == -1) {
-    group_req request{};
-    request.gr_interface = static_cast<uint32_t>(interface_index);
-    request.gr_group = group_address.storage;
-    const int name = joins != 0 ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
-    result = setsockopt(fd, level, name, &request, sizeof request);
-  } else {
-    group_source_req request{};
-    request.gsr_interface = static_cast<uint32_t>(interface_index);
-    request.gsr_group = group_address.storage;
-    request.gsr_source = source_address.storage;
-    const int name = joins != 0 ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
-    result = setsockopt(fd, level, name, &request, sizeof request);
+  if (source != -1) {
+    return SourceMembership(fd, joins != 0, interface_index, group_address, source_address);
   }
-  return result == 0 ? 0 : -errno;
-#else
-  return -ENOSYS;
-#endif
+  return interface_index == 0 ? DefaultMembership(fd, joins != 0, group_address)
+                              : GroupMembership(fd, joins != 0, interface_index, group_address);
 }
 
 int MulticastInterface(OwnedFds* owned, int fd, int interface_index) {

@@ -42,7 +42,7 @@ export interface UdpCommonOptions extends UdpSettings, DatagramOptions {
 export interface UdpBindOptions extends UdpCommonOptions {
   /** SO_REUSEADDR: several sockets may share the port, if all ask for it. */
   reuseAddress?: boolean;
-  /** SO_REUSEPORT: likewise, and the system spreads what comes over them (Linux 3.9). */
+  /** SO_REUSEPORT: likewise, and the system spreads what comes over them (Linux 3.9, FreeBSD 12; not macOS). */
   reusePort?: boolean;
   /** IPV6_V6ONLY: whether a socket on `'::'` leaves IPv4 alone; the system's default if left out. */
   ipv6Only?: boolean;
