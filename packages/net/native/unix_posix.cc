@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "adopt.h"
 #include "compat_posix.h"
@@ -36,7 +37,7 @@ int StopListening(OwnedFds* owned, int fd) {
 int PeerCredentials(OwnedFds* owned, int fd, Words out) {
   if (out.size < 3) return -EINVAL;
   if (!owned->Has(fd)) return -EBADF;
-#ifdef SO_PEERCRED
+#if defined(SO_PEERCRED) && !defined(__OpenBSD__)  // whose struct is another
   struct {
     int32_t pid;
     uint32_t uid;
@@ -45,6 +46,17 @@ int PeerCredentials(OwnedFds* owned, int fd, Words out) {
   socklen_t length = sizeof peer;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return -errno;
   memcpy(out.data, &peer, sizeof peer);
+  return 3;
+#elif defined(LOCAL_PEERPID)  // Darwin
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  socklen_t length = sizeof pid;
+  if (getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &pid, &length) != 0) return -errno;
+  if (getpeereid(fd, &uid, &gid) != 0) return -errno;
+  out.data[0] = pid;
+  out.data[1] = static_cast<int32_t>(uid);
+  out.data[2] = static_cast<int32_t>(gid);
   return 3;
 #else
   return -ENOTSUP;
