@@ -78,18 +78,23 @@ function nodesError(errno: number): [errno: number, code: string, text: string] 
   return [errno, name ?? `E${-errno}`, 'unknown error'];
 }
 
-/** Makes the Error of a negative errno of the C library; the one place that does. */
+/**
+ * Makes the Error of a negative errno of the C library; the one place that does. `hint` stands
+ * in the message behind what the error is.
+ */
 export function systemError(
   result: number,
   syscall: string,
   details: SystemErrorDetails = {},
+  hint?: string,
 ): SystemError {
   const [errno, code, text] = nodesError(result);
   let where = '';
   if (details.address !== undefined) where = ` ${formatAddress(details.address, details.port)}`;
   else if (details.fd !== undefined) where = ` (fd ${details.fd})`;
   else if (details.pid !== undefined) where = ` (pid ${details.pid})`;
-  const error = new Error(`${code}: ${text}, ${syscall}${where}`);
+  const more = hint === undefined ? '' : ` (${hint})`;
+  const error = new Error(`${code}: ${text}${more}, ${syscall}${where}`);
   return Object.assign(error, { errno, code, syscall, ...details });
 }
 

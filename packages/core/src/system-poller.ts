@@ -7,6 +7,7 @@ import {
   type NativeBinding,
   type NativePoller,
 } from './backend.js';
+import { os } from './builtins.js';
 import { PolluxError, type SystemErrorDetails, systemError } from './errors.js';
 import type {
   Attachment,
@@ -283,8 +284,15 @@ export class SystemPoller implements Poller {
 
   /** The result of add, modify or delete: the record it made void, plus one, or 0. */
   #changed(result: number, fd: number): void {
-    if (result < 0) throw systemError(result, this.#module.syscalls.change, { fd });
+    if (result < 0)
+      throw systemError(result, this.#module.syscalls.change, { fd }, this.#hint(result));
     if (result > 0) this.#events[2 * result - 1] = 0;
+  }
+
+  /** Who is refused for the kind of its file is told who would take it. */
+  #hint(result: number): string | undefined {
+    if (-result !== os().constants.errno.EPERM || this.backend === 'select') return undefined;
+    return `${this.backend} cannot watch this kind of file, the select backend may`;
   }
 
   /** The result of watchHandle or unwatchHandle, as that of `#changed`; ENOSYS from who has none. */
