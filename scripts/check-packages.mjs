@@ -1,33 +1,32 @@
-// Checks the very tarballs that would be published: that publint and "are the types wrong" find
-// nothing, that nothing is in them that should not be, and that the addons run on any Linux as old
-// as Node itself wants (glibc 2.28) with no library but libc.
+// npm run check:packages [-- --only linux]: checks the very tarballs that would be published. publint and
+// "are the types wrong" find nothing, nothing is in them that should not be, and their binaries are
+// those that `npm run build:all` has made, one for every target (or for those that `--only` means, where
+// only these were built), each as prebuild/check.mjs wants it.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { commandOf, root } from './lib.mjs';
+import { checkPackage } from './prebuild/check-package.mjs';
+import { published, select, targetsOf } from './prebuild/targets.mjs';
 
-const published = ['core', 'epoll', 'select', 'net'];
-// Where its binaries are: npm run build:windows.
-if (existsSync(join(root, 'packages/iocp/prebuilds'))) published.push('iocp');
-// Where its binaries are: npm run build:darwin.
-if (existsSync(join(root, 'packages/kqueue/prebuilds'))) published.push('kqueue');
-const libraries =
-  /^(libc\.so\.6|libpthread\.so\.0|libc\.musl-\w+\.so\.1|ld-linux[\w.-]*|ld-musl[\w.-]*)$/;
-const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
-const glibcFloor = 28; // 2.28
+const { values: options } = parseArgs({ options: { only: { type: 'string' } } });
+const targets = select(options.only);
+const wanted = (name) => targetsOf(name).filter((target) => targets.includes(target));
+const packages = ['core', ...published.filter((name) => wanted(name).length > 0)];
 
 const temporary = mkdtempSync(join(tmpdir(), 'pollux-pack-'));
 const faults = [];
 try {
-  for (const name of published) await check(name);
+  for (const name of packages) await check(name);
 } finally {
   rmSync(temporary, { recursive: true, force: true });
 }
 for (const fault of faults) console.error(fault);
-console.log(`${published.length} packages checked, ${faults.length} faults`);
+console.log(`${packages.length} packages checked, ${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
 async function check(name) {
@@ -63,25 +62,8 @@ async function check(name) {
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
     if (manifest.scripts?.[script]) fault(`it has an install script (${script})`);
 
-  const addons = paths.filter((path) => path.endsWith('.node'));
-  if (name !== 'core' && addons.length === 0) fault('it has no prebuilt addon');
-  for (const path of addons) if (path.includes('linux')) checkAddon(join(directory, path), fault);
-}
-
-function checkAddon(path, fault) {
-  const file = basename(path);
-  const needed = output('readelf', ['-dW', path]).matchAll(/\(NEEDED\).*\[(.+)\]/g);
-  for (const [, library] of needed) if (!libraries.test(library)) fault(`${file} needs ${library}`);
-  for (const [, minor] of output('objdump', ['-T', path]).matchAll(/GLIBC_2\.(\d+)/g))
-    if (Number(minor) > glibcFloor) fault(`${file} needs glibc 2.${minor}`);
-  for (const line of output('nm', ['-D', path]).split('\n')) {
-    const [, kind, symbol] = /([A-Za-z]) (\S+)$/.exec(line) ?? [];
-    if (!symbol) continue;
-    // What nobody defines here would be taken from the C++ library of the node binary, if any.
-    if (kind === 'U' && /^(_Z|__cxa_(?!finalize|atexit)|__gxx|_Unwind)/.test(symbol))
-      fault(`${file} wants ${symbol} from a C++ runtime (see packages/addon/src/runtime.cc)`);
-    if (!/[Uwv]/.test(kind) && !entryPoints.includes(symbol)) fault(`${file} shows ${symbol}`);
-  }
+  // Its faults name the package and the file already.
+  if (name !== 'core') faults.push(...checkPackage(name, directory, wanted(name)).faults);
 }
 
 function output(command, args) {

@@ -68,7 +68,7 @@ delete environment.NODE_OPTIONS;
 ensureInstalled('x86_64-w64-mingw32-g++-posix', ['g++-mingw-w64-x86-64-posix']);
 if (!existsSync(wine)) ensureInstalled('wine64', ['wine64', 'wine']);
 run(process.execPath, ['scripts/turbo.mjs', '--quiet', 'run', 'build']);
-run(process.execPath, ['scripts/build-windows.mjs']);
+run(process.execPath, ['scripts/build-all.mjs', '--only', 'win32-x64']);
 mkdirSync(home, { recursive: true });
 makePrefix();
 makeStage();

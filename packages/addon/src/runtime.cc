@@ -3,11 +3,10 @@
 // What follows is everything that our code and node-addon-api, compiled without exceptions and
 // RTTI, ask of libstdc++ beyond its headers. Everything here is local to the addon (exports.map).
 // A missing name would be found in the libstdc++ of the node binary and so pass unnoticed:
-// scripts/check-packages.mjs looks for that. Left out on purpose: the guards of function-local
+// scripts/check-prebuilds.mjs looks for that. Left out on purpose: the guards of function-local
 // statics (__cxa_guard_*), std::map, std::thread and iostreams. Do without them.
 //
-// Used where gcc builds for Linux or Windows, and in the binaries for macOS that are cross-built
-// (build-darwin.mjs). Sanitizer builds and all others use the ordinary runtime instead.
+// Used where gcc builds for Linux, and in all prebuilt binaries (scripts/build-all.mjs). Sanitizer builds and all others use the ordinary runtime instead.
 
 #ifdef POLLUX_OWN_CXX_RUNTIME
 

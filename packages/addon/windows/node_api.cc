@@ -3,8 +3,8 @@
 // An import library would bind the addon to "node.exe", and Electron's program is called otherwise.
 // MSVC builds have node-gyp's delay-load hook for that; here the table that an import library would
 // bring (__imp_<name>, which the headers' dllimport refers to) is our own, filled before anything
-// of the addon runs. The names are those that its objects ask for: scripts/build-windows.mjs writes
-// them to node_api_names.inc.
+// of the addon runs. The names are those that its objects ask for: scripts/prebuild/compile.mjs
+// writes them to node_api_names.inc.
 #include "pollux/windows.h"
 
 #define NODE_API_NAME(name) void* __imp_##name = nullptr;

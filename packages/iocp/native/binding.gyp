@@ -1,5 +1,5 @@
 # The iocp addon: one primitive, plus the C++ every backend shares. For MSVC on Windows itself; from
-# Linux it is scripts/build-windows.mjs that builds it.
+# Linux it is scripts/build-all.mjs that builds it.
 {
   'includes': ['../../addon/native.gypi'],
   'targets': [

@@ -1,15 +1,19 @@
 // Reads of a Mach-O file what a check of it wants to know: a thin 64-bit dynamic library, its load
-// commands and its symbols. The layout is that of <mach-o/loader.h> and <mach-o/nlist.h>.
+// commands, its symbols and what protects it. The layout is that of <mach-o/loader.h> and <mach-o/nlist.h>.
 /** What Node looks for in an addon, as Mach-O spells it. */
 export const ENTRY_POINTS = ['_napi_register_module_v1', '_node_api_module_get_api_version_v1'];
 
 const MAGIC = 0xfeedfacf;
+const MH_DYLIB = 6;
+const MH_ALLOW_STACK_EXECUTION = 0x20000;
+const [VM_PROT_WRITE, VM_PROT_EXECUTE] = [2, 4];
 const CPUS = new Map([
   [0x01000007, 'x64'],
   [0x0100000c, 'arm64'],
 ]);
 const LC = {
   SYMTAB: 0x2,
+  SEGMENT_64: 0x19,
   DYLD_INFO: 0x22,
   DYLD_INFO_ONLY: 0x80000022,
   DYLD_EXPORTS_TRIE: 0x80000033,
@@ -38,6 +42,11 @@ export function readMachO(bytes) {
     runPaths: [],
     oldest: undefined,
     signed: false,
+    library: bytes.readUInt32LE(12) === MH_DYLIB,
+    executableStack: (bytes.readUInt32LE(24) & MH_ALLOW_STACK_EXECUTION) !== 0,
+    writableCode: false,
+    /** How many names of local functions, and of debugging, are left. */
+    locals: 0,
     imports: [],
     exports: [],
   };
@@ -48,6 +57,11 @@ export function readMachO(bytes) {
     const command = bytes.readUInt32LE(at);
     const text = () => textAt(bytes, at + bytes.readUInt32LE(at + 8));
     switch (command) {
+      case LC.SEGMENT_64: {
+        const both = VM_PROT_WRITE | VM_PROT_EXECUTE;
+        if ((bytes.readUInt32LE(at + 60) & both) === both) file.writableCode = true;
+        break;
+      }
       case LC.ID_DYLIB:
         file.name = text();
         break;
@@ -96,7 +110,10 @@ function readSymbols(bytes, command, file) {
   for (let i = 0; i < count; i++) {
     const at = table + 16 * i;
     const type = bytes[at + 4];
-    if (type & N_STAB || !(type & N_EXT)) continue;
+    if (type & N_STAB || !(type & N_EXT)) {
+      file.locals++;
+      continue;
+    }
     const name = textAt(bytes, strings + bytes.readUInt32LE(at));
     if ((type & N_TYPE) !== N_UNDF) continue;
     const ordinal = bytes.readUInt16LE(at + 6) >> 8;
