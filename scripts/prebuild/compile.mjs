@@ -150,7 +150,8 @@ const link = {
       '-Wl,--high-entropy-va',
       ...(target.mingw ? ['-Wl,--no-insert-timestamp'] : []),
     ];
-    const rest = ['-o', file, ...objects, ...windowsLibraries];
+    // Relative, for mingw's ld takes the address to load at from the very name.
+    const rest = ['-o', basename(file), ...objects, ...windowsLibraries];
     // winpthread's stubs, if any, come from the archive.
     const archives = ['-static', '-static-libgcc'];
     if (target.mingw)

@@ -6,7 +6,8 @@
 // scripts/check-prebuilds.mjs looks for that. Left out on purpose: the guards of function-local
 // statics (__cxa_guard_*), std::map, std::thread and iostreams. Do without them.
 //
-// Used where gcc builds for Linux, and in all prebuilt binaries (scripts/build-all.mjs). Sanitizer builds and all others use the ordinary runtime instead.
+// Used where gcc builds for Linux, and in all prebuilt binaries (scripts/build-all.mjs). Sanitizer
+// builds and all others use the ordinary runtime instead.
 
 #ifdef POLLUX_OWN_CXX_RUNTIME
 

@@ -1,8 +1,9 @@
 // Included ahead of every source by native.gypi. A function that moved into libc.so with glibc 2.34
 // got a new version there, and linking on a new system would demand that system of every user; the
 // old version is still served, so ask for that one. The floor is glibc 2.28, which is what Node 20
-// itself needs. The prebuilt binaries are linked against glibc's names of that version instead. Calls newer than the floor go through
-// syscall(2); fstat, which became a new symbol in 2.33, is answered by runtime.cc.
+// itself needs. The prebuilt binaries are linked against glibc's names of that version instead.
+// Calls newer than the floor go through syscall(2); fstat, which became a new symbol in 2.33, is
+// answered by runtime.cc.
 #pragma once
 
 #include <features.h>
