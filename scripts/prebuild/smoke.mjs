@@ -1,0 +1,61 @@
+// node scripts/prebuild/smoke.mjs <backend>...: the least that must hold of prebuilt binaries on the
+// system they are for: node-gyp-build finds that of the backend and that of net by itself, a poller
+// waits and wakes, and an echo comes back on sockets of ours, in both ways of waiting. By Node alone, so
+// that any Node can run it. Prints what was loaded.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const packages = fileURLToPath(new URL('../../packages', import.meta.url));
+const require = createRequire(join(packages, 'core/package.json'));
+const { createPoller, Reactor } = await import(at('core'));
+const { TcpListener, TcpStream } = await import(at('net'));
+
+for (const backend of process.argv.slice(2)) {
+  const poller = createPoller({ backend });
+  const before = performance.now();
+  assert.equal(poller.wait(20), 0);
+  assert.ok(performance.now() - before >= 20);
+  poller.notify();
+  assert.equal(poller.wait(10_000), 0);
+  poller.close();
+  for (const mode of ['attached', 'blocking']) await echo(backend, mode);
+  const files = [backend, 'net'].map((name) => {
+    const file = require('node-gyp-build').path(join(packages, name));
+    assert.ok(require.cache[file], `${file} is not what was loaded`);
+    return relative(packages, file);
+  });
+  console.log(`${process.platform} ${process.arch}, Node ${process.version}: ${files.join(', ')}`);
+}
+
+async function echo(backend, mode) {
+  const reactor = new Reactor({ backend, mode });
+  const listener = TcpListener.listen(reactor, { address: '127.0.0.1' });
+  listener.on('connection', (stream) => {
+    stream.on('data', (data) => stream.write(data));
+    stream.on('end', () => stream.end());
+  });
+  const stream = TcpStream.connect(reactor, listener.address());
+  const got = [];
+  let closed = false;
+  stream.on('connect', () => {
+    stream.write('hello');
+    stream.end();
+  });
+  stream.on('data', (data) => got.push(Buffer.from(data)));
+  stream.on('close', () => {
+    closed = true;
+    listener.close();
+  });
+  while (!closed) {
+    if (mode === 'blocking') reactor.turn(1000);
+    else await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.equal(Buffer.concat(got).toString(), 'hello');
+  reactor.close();
+}
+
+function at(name) {
+  return join(packages, name, 'dist/index.js');
+}
