@@ -112,6 +112,9 @@ async function compile(file, { target, native, objects }) {
   const what = [
     ...flags,
     ...(target.platform === 'win32' ? windowsFlags : posixFlags),
+    // As common.gypi. fstat is fstat64 then, which runtime.cc answers; zig's own fstat for an old glibc
+    // is a static one, with an errno of its own that nobody reads.
+    ...(target.libc === 'glibc' ? define('_FILE_OFFSET_BITS=64') : []),
     // musl's own CMSG_NXTHDR compares what -Wextra would not have compared.
     ...(target.libc === 'musl' ? ['-Wno-sign-compare'] : []),
     // For node_api_names.inc.

@@ -5,7 +5,7 @@ const MACHINES = new Map([
   [183, 'arm64'],
 ]);
 const ET_DYN = 3;
-const PT = { LOAD: 1, DYNAMIC: 2, NOTE: 4, GNU_STACK: 0x6474e551, GNU_RELRO: 0x6474e552 };
+const PT = { LOAD: 1, DYNAMIC: 2, TLS: 7, GNU_STACK: 0x6474e551, GNU_RELRO: 0x6474e552 };
 const [PF_X, PF_W] = [1, 2];
 const DT = {
   NEEDED: 1,
@@ -35,6 +35,7 @@ export function readElf(bytes) {
     relro: false,
     executableStack: true, // the kernel's answer where GNU_STACK is missing
     writableCode: false,
+    threadLocal: false,
     textRelocations: false,
     symbolTable: false,
     debug: false,
@@ -61,6 +62,9 @@ function readSegments(bytes, file) {
     switch (bytes.readUInt32LE(at)) {
       case PT.LOAD:
         if (flags & PF_X && flags & PF_W) file.writableCode = true;
+        break;
+      case PT.TLS:
+        file.threadLocal = true;
         break;
       case PT.GNU_STACK:
         file.executableStack = (flags & PF_X) !== 0;

@@ -3,13 +3,14 @@
 // waits and wakes, and an echo comes back on sockets of ours, in both ways of waiting. By Node alone, so
 // that any Node can run it. Prints what was loaded.
 import assert from 'node:assert/strict';
+import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 const require = createRequire(join(packages, 'core/package.json'));
-const { createPoller, Reactor } = await import(at('core'));
+const { createPoller, Interest, Reactor } = await import(at('core'));
 const { TcpListener, TcpStream } = await import(at('net'));
 
 for (const backend of process.argv.slice(2)) {
@@ -20,6 +21,7 @@ for (const backend of process.argv.slice(2)) {
   poller.notify();
   assert.equal(poller.wait(10_000), 0);
   poller.close();
+  refusal(backend);
   for (const mode of ['attached', 'blocking']) await echo(backend, mode);
   const files = [backend, 'net'].map((name) => {
     const file = require('node-gyp-build').path(join(packages, name));
@@ -27,6 +29,16 @@ for (const backend of process.argv.slice(2)) {
     return relative(packages, file);
   });
   console.log(`${process.platform} ${process.arch}, Node ${process.version}: ${files.join(', ')}`);
+}
+
+/** An error is that of libc, and of this thread. */
+function refusal(backend) {
+  if (process.platform === 'win32') return;
+  const poller = createPoller({ backend });
+  const fd = openSync('/dev/null');
+  closeSync(fd);
+  assert.throws(() => poller.add(fd, Interest.readable, 1), { code: 'EBADF' });
+  poller.close();
 }
 
 async function echo(backend, mode) {
@@ -57,5 +69,5 @@ async function echo(backend, mode) {
 }
 
 function at(name) {
-  return join(packages, name, 'dist/index.js');
+  return pathToFileURL(join(packages, name, 'dist/index.js')).href;
 }
