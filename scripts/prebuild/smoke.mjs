@@ -25,7 +25,10 @@ for (const backend of process.argv.slice(2)) {
   for (const mode of ['attached', 'blocking']) await echo(backend, mode);
   const files = [backend, 'net'].map((name) => {
     const file = require('node-gyp-build').path(join(packages, name));
-    assert.ok(require.cache[file], `${file} is not what was loaded`);
+    // By its end, for a workspace is reached through a link, which Wine does not see through.
+    const end = relative(join(packages, name), file);
+    const loaded = Object.keys(require.cache).some((key) => key.endsWith(end));
+    assert.ok(loaded, `${file} is not what was loaded`);
     return relative(packages, file);
   });
   console.log(`${process.platform} ${process.arch}, Node ${process.version}: ${files.join(', ')}`);
