@@ -22,7 +22,9 @@ const LC = {
   CODE_SIGNATURE: 0x1d,
   VERSION_MIN_MACOSX: 0x24,
   BUILD_VERSION: 0x32,
+  LAZY_LOAD_DYLIB: 0x20,
   LOAD_WEAK_DYLIB: 0x80000018,
+  LOAD_UPWARD_DYLIB: 0x80000023,
   RPATH: 0x8000001c,
   REEXPORT_DYLIB: 0x8000001f,
 };
@@ -67,6 +69,8 @@ export function readMachO(bytes) {
         break;
       case LC.LOAD_DYLIB:
       case LC.LOAD_WEAK_DYLIB:
+      case LC.LOAD_UPWARD_DYLIB:
+      case LC.LAZY_LOAD_DYLIB:
       case LC.REEXPORT_DYLIB:
         file.libraries.push(text());
         break;
