@@ -54,7 +54,7 @@ export const notUnderWine = [
   [
     'connect-many',
     /10,000/,
-    'Wine 8 is too slow for ten thousand connections between two processes',
+    'Wine 8 has both ends of all connections in one process, which ulimit -n (20,000) is too low for',
   ],
   ['connect-many', /fewer where/, 'Windows has no ulimit'],
   ['refused-by-poller', /Unix/, 'Windows has no Unix datagrams and pairs, Wine 8 no Unix sockets'],
