@@ -1,5 +1,6 @@
 // What Winsock tells of a socket that its successor under the same number would hardly share:
-// address family, type, and the port that it is bound to.
+// address family, type, the port that it is bound to, and of a stream the port of its peer: two
+// connections that live beside each other may share the one, not both.
 //
 // As on POSIX, only "another" is proven: a bound socket cannot be bound anew, so one that lost its
 // port, or has a different one, is another. Equal answers prove little.
@@ -15,6 +16,7 @@ struct Identity {
   int family = 0;
   int type = 0;
   uint16_t port = 0;  // 0: not bound
+  uint16_t peer = 0;  // 0: no stream, or not connected
 
   // 0 or a negative errno: -EBADF tells that the number is free, -ENOTSOCK that it is no socket.
   static int Of(Fd fd, Identity* out) {
@@ -27,14 +29,15 @@ struct Identity {
     }
     sockaddr_storage address{};
     size = sizeof address;
-    *out = Identity{0, type, 0};
+    *out = Identity{0, type, 0, 0};
     // Fails while it is not bound (WSAEINVAL).
     if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
     out->family = address.ss_family;
-    if (address.ss_family == AF_INET) {
-      out->port = reinterpret_cast<const sockaddr_in*>(&address)->sin_port;
-    } else if (address.ss_family == AF_INET6) {
-      out->port = reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port;
+    out->port = PortOf(address);
+    // Of datagrams the peer may change.
+    size = sizeof address;
+    if (type == SOCK_STREAM && getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
+      out->peer = PortOf(address);
     }
     return 0;
   }
@@ -42,8 +45,20 @@ struct Identity {
   // False: this is certainly not what it was `before`.
   bool MayBe(const Identity& before) const {
     if (type != before.type) return false;
+    // One that was reset has no peer any more.
+    if (before.peer != 0 && peer != 0 && peer != before.peer) return false;
     if (before.port != 0) return port == before.port && family == before.family;
     return true;
+  }
+
+ private:
+  static uint16_t PortOf(const sockaddr_storage& address) {
+    if (address.ss_family == AF_INET) {
+      return reinterpret_cast<const sockaddr_in*>(&address)->sin_port;
+    }
+    return address.ss_family == AF_INET6
+               ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
+               : 0;
   }
 };
 
