@@ -30,8 +30,12 @@ constexpr ULONG kInvalidParameter = 0xC000000D;
 constexpr ULONG kNoMemory = 0xC0000017;
 constexpr ULONG kAccessDenied = 0xC0000022;
 constexpr ULONG kTypeMismatch = 0xC0000024;
+constexpr ULONG kQuotaExceeded = 0xC0000044;
 constexpr ULONG kInsufficientResources = 0xC000009A;
+constexpr ULONG kWorkingSetQuota = 0xC00000A1;
 constexpr ULONG kTooManyOpenedFiles = 0xC000011F;
+constexpr ULONG kPagefileQuota = 0xC000012C;
+constexpr ULONG kCommitmentLimit = 0xC000012D;
 
 size_t InfoSize(uint32_t handles) {
   return offsetof(AfdPollInfo, handles) + handles * sizeof(AfdPollHandle);
@@ -63,7 +67,11 @@ int FromNtStatus(NTSTATUS status) {
     case kInvalidParameter:
       return -ENOTSOCK;
     case kNoMemory:
+    case kQuotaExceeded:
     case kInsufficientResources:
+    case kWorkingSetQuota:
+    case kPagefileQuota:
+    case kCommitmentLimit:
       return -ENOMEM;
     case kTooManyOpenedFiles:
       return -EMFILE;

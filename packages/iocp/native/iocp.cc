@@ -320,7 +320,7 @@ int Iocp::Survey() {
       } else {
         const int armed = Arm(*r, cycle_);
         if (armed == -ENOMEM) {
-          polls_.Queue(sockets[i]);
+          while (i < count) polls_.Queue(sockets[i++]);
           return armed;
         }
         if (armed < 0) Forget(r);
@@ -423,6 +423,7 @@ void Iocp::SettleDoubts() {
   const int looked = glancer_.Look(doubts_, doubt_count_);
   for (uint32_t i = 0; i < doubt_count_; i++) {
     Registration* r = table_.Find(doubted_[i]);
+    if (r == nullptr) continue;  // doubted twice, and forgotten
     if (looked < 0 || doubts_[i].found == 0) {
       polls_.Queue(SocketOf(*r));
     } else if (doubts_[i].found & kAfdLocalClose) {
