@@ -3,10 +3,8 @@
 // The bitmaps are our own, grown as numbers grow: the system call takes any
 // nfds, only the fd_set type of the C library ends at FD_SETSIZE (1024).
 //
-// select has no memory, so all that other primitives keep in the kernel is kept
-// here: oneshot is disarmed by hand, and a snapshot of the bitmaps is what Block
-// waits on. A registration made after the snapshot has a generation above the
-// snapshot's, which is how Harvest tells an old answer from a new registration.
+// What it has in common with other primitives that have no memory is in
+// pollux/stateless.h; the list that Block waits on a snapshot of is the bitmaps.
 //
 // What select answers for a closed number (measured on Linux 6.18): EBADF if the
 // number is below the size of the process's descriptor table, and silence above
@@ -31,7 +29,7 @@
 
 #include "pollux/backend.h"
 #include "pollux/clock.h"
-#include "pollux/registrations.h"
+#include "pollux/stateless.h"
 
 namespace pollux {
 namespace {
@@ -100,36 +98,27 @@ class Bitmaps {
 
 bool IsOpen(int fd) { return fcntl(fd, F_GETFD) != -1; }
 
-class Select final : public Backend {
+class Select final : public StatelessBackend {
  public:
   const char* Name() const override { return "select"; }
   uint32_t Capabilities() const override { return kAnyDescriptor; }
   uint32_t ResolutionNs() const override { return 1000; }
-  bool ChangesNeedWake() const override { return true; }
 
   ~Select() override { Close(); }
   int Open() override;
   void Close() override;
-  int Add(Fd fd, Ask ask, uint32_t key) override;
-  int Modify(Fd fd, Ask ask, uint32_t key) override;
-  int Delete(Fd fd) override;
-  int CanWatch(Fd fd) override;
   int Prepare(uint32_t capacity) override;
   int Block(uint64_t timeout_ns, bool* woken) override;
   int Harvest(Record* records, uint32_t capacity) override;
-  void Wake() override;
 
  private:
-  void Want(const Registration& registration);
-  void Unwant(int fd);
+  bool Reserve(Fd fd) override { return wanted_.Grow(static_cast<uint32_t>(fd) / kBits + 1); }
+  void Want(Registration* registration) override;
+  void Unwant(Registration* registration) override;
   bool CountIsRight() const;
   uint32_t HarvestClosed(Record* records);
   uint32_t HarvestWord(uint32_t word, Word mask, Record* records, uint32_t written);
-  bool InSnapshot(const Registration& registration) const;
 
-  int wake_read_ = -1;
-  int wake_write_ = -1;
-  Registrations table_;
   Bitmaps wanted_;
   int highest_ = -1;  // no wanted bit is above it
 
@@ -140,107 +129,40 @@ class Select final : public Backend {
   uint32_t used_ = 0;     // words of the snapshot
   int found_result_ = 0;  // bits that select set, less the waker's, or -EBADF
   uint32_t prepared_ = 0;
-  // Registrations up to this generation are in the snapshot.
-  uint64_t snapshot_generation_ = 0;
   // Where the last harvest ran out of room; the next begins there.
   uint32_t start_ = 0;
 };
 
 int Select::Open() {
-  int ends[2];
-  if (pipe(ends) != 0) return -errno;
-  wake_read_ = ends[0];
-  wake_write_ = ends[1];
-  // pipe2 is not in every POSIX system this file serves. A child forked by another
-  // thread between pipe and fcntl inherits the two: open, but unused there.
-  for (const int end : ends) {
-    if (fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || fcntl(end, F_SETFL, O_NONBLOCK) != 0) {
-      const int error = -errno;
-      Close();
-      return error;
-    }
-  }
-  const uint32_t words = static_cast<uint32_t>(wake_read_) / kBits + 1;
-  if (!wanted_.Grow(words)) {
+  const int result = waker_.Open();
+  if (result < 0) return result;
+  if (!Reserve(waker_.fd())) {
     Close();
     return -ENOMEM;
   }
-  wanted_.Put(Bitmaps::kRead, wake_read_, true);
-  highest_ = wake_read_;
+  wanted_.Put(Bitmaps::kRead, waker_.fd(), true);
+  highest_ = waker_.fd();
   return 0;
 }
 
-void Select::Close() {
-  if (wake_read_ >= 0) close(wake_read_);
-  if (wake_write_ >= 0) close(wake_write_);
-  wake_read_ = wake_write_ = -1;
+void Select::Close() { waker_.Close(); }
+
+void Select::Want(Registration* r) {
+  wanted_.Put(Bitmaps::kRead, r->fd, r->interest & kReadable);
+  wanted_.Put(Bitmaps::kWrite, r->fd, r->interest & kWritable);
+  wanted_.Put(Bitmaps::kExcept, r->fd, r->interest & kPriority);
+  if (r->fd > highest_) highest_ = r->fd;
 }
 
-void Select::Want(const Registration& r) {
-  wanted_.Put(Bitmaps::kRead, r.fd, r.interest & kReadable);
-  wanted_.Put(Bitmaps::kWrite, r.fd, r.interest & kWritable);
-  wanted_.Put(Bitmaps::kExcept, r.fd, r.interest & kPriority);
-  if (r.fd > highest_) highest_ = r.fd;
-}
-
-void Select::Unwant(int fd) {
-  wanted_.Put(Bitmaps::kRead, fd, false);
-  wanted_.Put(Bitmaps::kWrite, fd, false);
-  wanted_.Put(Bitmaps::kExcept, fd, false);
-  if (fd != highest_) return;
+void Select::Unwant(Registration* r) {
+  wanted_.Put(Bitmaps::kRead, r->fd, false);
+  wanted_.Put(Bitmaps::kWrite, r->fd, false);
+  wanted_.Put(Bitmaps::kExcept, r->fd, false);
+  if (r->fd != highest_) return;
   // The waker's bit is always set, so this ends.
-  uint32_t word = static_cast<uint32_t>(fd) / kBits;
+  uint32_t word = static_cast<uint32_t>(r->fd) / kBits;
   while (wanted_.Any(word) == 0) word--;
   highest_ = static_cast<int>(word * kBits + kBits - 1) - __builtin_clzl(wanted_.Any(word));
-}
-
-int Select::Add(Fd fd, Ask ask, uint32_t key) {
-  if (ask.mode == Mode::kEdge || ask.exclusive) return -EINVAL;
-  if (fd == wake_read_ || fd == wake_write_) return -EINVAL;
-  Identity identity;
-  const int opened = Identity::Of(fd, &identity);
-  if (opened < 0) return opened;
-  Registration* old = table_.Find(fd);
-  // in_kernel false here: found closed by a harvest, so this is another file.
-  if (old != nullptr && old->in_kernel && old->identity == identity) return -EEXIST;
-  if (!table_.Reserve() || !wanted_.Grow(static_cast<uint32_t>(fd) / kBits + 1)) return -ENOMEM;
-  int voided = 0;
-  if (old != nullptr) {
-    voided = table_.VoidRecord(old);
-    table_.Erase(old);
-  }
-  Registration* added = table_.Insert(fd, table_.NextGeneration(), ask, key);
-  added->identity = identity;
-  added->in_kernel = true;
-  Want(*added);
-  return voided;
-}
-
-int Select::Modify(Fd fd, Ask ask, uint32_t key) {
-  if (ask.mode == Mode::kEdge || ask.exclusive) return -EINVAL;
-  Registration* r = table_.Find(fd);
-  if (r == nullptr) return -ENOENT;
-  Identity identity;
-  const int opened = Identity::Of(fd, &identity);
-  if (opened < 0) return opened;
-  if (!r->in_kernel || identity != r->identity) return -ENOENT;
-  Registrations::Set(r, table_.NextGeneration(), ask, key);
-  Want(*r);
-  return table_.VoidRecord(r);
-}
-
-int Select::Delete(Fd fd) {
-  Registration* r = table_.Find(fd);
-  if (r == nullptr) return -ENOENT;
-  const int voided = table_.VoidRecord(r);
-  table_.Erase(r);
-  Unwant(fd);
-  return voided;
-}
-
-int Select::CanWatch(Fd fd) {
-  Identity ignored;
-  return Identity::Of(fd, &ignored);
 }
 
 int Select::Prepare(uint32_t capacity) {
@@ -248,7 +170,7 @@ int Select::Prepare(uint32_t capacity) {
   prepared_ = capacity;
   used_ = static_cast<uint32_t>(highest_) / kBits + 1;
   snapshot_.CopyFrom(wanted_, used_);
-  snapshot_generation_ = table_.last_generation();
+  MarkSnapshot();
   found_result_ = 0;
   return 0;
 }
@@ -273,13 +195,9 @@ int Select::Block(uint64_t timeout_ns, bool* woken) {
   }
   if (result == 0) return 0;
   found_result_ = result;
-  if (found_.Has(Bitmaps::kRead, wake_read_)) {
-    char drained[64];
-    ssize_t got;
-    do {
-      got = read(wake_read_, drained, sizeof drained);
-    } while (got == static_cast<ssize_t>(sizeof drained) || (got < 0 && errno == EINTR));
-    found_.Put(Bitmaps::kRead, wake_read_, false);
+  if (found_.Has(Bitmaps::kRead, waker_.fd())) {
+    waker_.Silence();
+    found_.Put(Bitmaps::kRead, waker_.fd(), false);
     found_result_--;
     *woken = true;
   }
@@ -296,10 +214,6 @@ bool Select::CountIsRight() const {
   return bits == found_result_;
 }
 
-bool Select::InSnapshot(const Registration& r) const {
-  return r.in_kernel && r.generation <= snapshot_generation_;
-}
-
 int Select::Harvest(Record* records, uint32_t capacity) {
   if (capacity < prepared_) return -EINVAL;
   table_.BeginBatch();
@@ -310,7 +224,7 @@ int Select::Harvest(Record* records, uint32_t capacity) {
   if (result == -EBADF) {
     written = HarvestClosed(records);
     // Somebody closed the waker itself: said, not looped on.
-    return written == 0 && !IsOpen(wake_read_) ? -EBADF : static_cast<int>(written);
+    return written == 0 && !IsOpen(waker_.fd()) ? -EBADF : static_cast<int>(written);
   }
   found_result_ = result;
   if (!CountIsRight()) written = HarvestClosed(records);
@@ -338,21 +252,13 @@ uint32_t Select::HarvestWord(uint32_t word, Word mask, Record* records, uint32_t
       if (start_ == 0) start_ = static_cast<uint32_t>(fd);
       return written;
     }
-    Registration* r = table_.Find(fd);
-    if (r == nullptr || !InSnapshot(*r)) {
-      counters_.stale++;
-      continue;
-    }
+    Registration* r = Answered(fd);
+    if (r == nullptr) continue;
     uint32_t events = 0;
     if (found_.Has(Bitmaps::kRead, fd)) events |= kReadable;
     if (found_.Has(Bitmaps::kWrite, fd)) events |= kWritable;
     if (found_.Has(Bitmaps::kExcept, fd)) events |= kPriority;
-    if (r->mode == Mode::kOneshot) {
-      r->armed = false;
-      Unwant(fd);
-    }
-    table_.Wrote(r, written);
-    records[written++] = Record{r->key, events};
+    Tell(r, events, records, &written);
   }
   return written;
 }
@@ -363,25 +269,15 @@ uint32_t Select::HarvestClosed(Record* records) {
   uint32_t written = 0;
   table_.ForEach([&](Registration* r) {
     if (!InSnapshot(*r) || !r->armed || written == prepared_ || IsOpen(r->fd)) return;
-    r->in_kernel = false;
-    Unwant(r->fd);
     const uint32_t word = static_cast<uint32_t>(r->fd) / kBits;
     if (word < used_) {
       found_.Put(Bitmaps::kRead, r->fd, false);
       found_.Put(Bitmaps::kWrite, r->fd, false);
       found_.Put(Bitmaps::kExcept, r->fd, false);
     }
-    table_.Wrote(r, written);
-    records[written++] = Record{r->key, (r->interest & (kReadable | kWritable)) | kError};
+    TellClosed(r, records, &written);
   });
   return written;
-}
-
-void Select::Wake() {
-  const char one = 1;
-  // EAGAIN: the pipe is full, so it is readable already.
-  while (write(wake_write_, &one, 1) < 0 && errno == EINTR) {
-  }
 }
 
 }  // namespace
