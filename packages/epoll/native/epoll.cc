@@ -28,6 +28,7 @@
 
 #include "pollux/backend.h"
 #include "pollux/clock.h"
+#include "pollux/events.h"
 #include "pollux/registrations.h"
 
 #ifndef EPOLLEXCLUSIVE
@@ -73,21 +74,15 @@ epoll_event KernelEvent(Fd fd, Ask ask, uint64_t generation) {
   return event;
 }
 
-// ERR and HUP come unasked; each sets whichever of readable and writable was
-// asked for, so that a caller who looks at these two alone learns of it by the
-// error of its read or write.
-uint32_t Translate(uint32_t kernel, uint32_t interest) {
-  uint32_t events = 0;
-  if (kernel & EPOLLIN) events |= kReadable;
-  if (kernel & EPOLLOUT) events |= kWritable;
-  if (kernel & EPOLLPRI) events |= kPriority;
-  if (kernel & EPOLLRDHUP) events |= kReadClosed | kReadable;
-  if (kernel & (EPOLLERR | EPOLLHUP)) events |= kReadable | kWritable;
-  events &= interest | kReadClosed;
-  if (!(interest & kReadable)) events &= ~static_cast<uint32_t>(kReadClosed);
-  if (kernel & EPOLLERR) events |= kError;
-  if (kernel & EPOLLHUP) events |= kHangup;
-  return events;
+uint32_t Seen(uint32_t kernel) {
+  uint32_t seen = 0;
+  if (kernel & EPOLLIN) seen |= kReadable;
+  if (kernel & EPOLLOUT) seen |= kWritable;
+  if (kernel & EPOLLPRI) seen |= kPriority;
+  if (kernel & EPOLLRDHUP) seen |= kReadClosed;
+  if (kernel & EPOLLERR) seen |= kError;
+  if (kernel & EPOLLHUP) seen |= kHangup;
+  return seen;
 }
 
 // __kernel_timespec, 64 bits on 32-bit systems too; libc's timespec may not be.
@@ -413,7 +408,7 @@ int Epoll::Harvest(Record* records, uint32_t capacity) {
       if (stale == 0) stale = data;
       continue;
     }
-    const uint32_t events = Translate(found_[i].events, r->interest);
+    const uint32_t events = EventsOf(Seen(found_[i].events), r->interest);
     // Paused, or its interest was narrowed, after Block had found it.
     if (events == 0 || !r->in_kernel) continue;
     if (r->mode == Mode::kOneshot) r->armed = false;
