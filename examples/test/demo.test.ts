@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
+import { BACKEND_NAMES } from '@pollux/core';
 import { expect, test } from 'vitest';
 import {
   backends,
@@ -112,7 +113,10 @@ test('a port in use: one line, exit code 1, and the other port is free again', a
 });
 
 const mistakes: [string[], RegExp][] = [
-  [['--backend', 'poll'], /--backend must be one of kqueue, epoll, iocp, select, not 'poll'/],
+  [
+    ['--backend', 'polls'],
+    new RegExp(`--backend must be one of ${BACKEND_NAMES.join(', ')}, not 'polls'`),
+  ],
   [['--backend', 'kqueue'], /--backend kqueue: not on (linux|win32)/],
   [['--udp', 'x'], /--udp must be a port number from 0 to 65535, not 'x'/],
   [['--http', '65536'], /--http must be a port number from 0 to 65535, not '65536'/],

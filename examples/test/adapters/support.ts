@@ -6,10 +6,7 @@ import { Reactor } from '@pollux/core';
 import koffi from 'koffi';
 import { afterEach } from 'vitest';
 
-const only = process.env.POLLUX_BACKEND;
-
-/** What each adapter runs on: both, unless the environment says which. */
-export const backends: string[] = ['epoll', 'select'].filter((name) => !only || name === only);
+export { backends } from '../support.js';
 
 /** The environment for somebody else's program: without the sanitizer's runtime, which is ours. */
 export const foreignEnvironment: NodeJS.ProcessEnv = { ...process.env };

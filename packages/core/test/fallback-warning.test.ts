@@ -2,6 +2,7 @@
 // once per thread, and only if it was not the caller's wish.
 import { describe, expect, test } from 'vitest';
 import { type Ended, runNode } from './support.js';
+import { next } from './table.js';
 
 const here = new URL('.', import.meta.url).pathname;
 
@@ -30,7 +31,7 @@ test('once, with the reason', async () => {
     {
       name: 'PolluxWarning',
       code: 'POLLUX_FALLBACK',
-      message: 'epoll cannot be used here, select is used instead',
+      message: `epoll cannot be used here, ${next} is used instead`,
       detail: 'kernel: ENOSYS: function not implemented, epoll_create1',
     },
   ]);

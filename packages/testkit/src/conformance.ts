@@ -24,5 +24,6 @@ export {
   type ModeCase,
   modeCases,
   modesOf,
+  tellsClosed,
   type Way,
 } from './conformance/table.js';

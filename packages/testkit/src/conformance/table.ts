@@ -53,6 +53,14 @@ export function backendsWith(capability: 'edge' | 'exclusive'): readonly string[
   return backends.filter((backend) => capabilitiesOf(backend)[capability]);
 }
 
+/**
+ * Whether a backend tells of a number that was closed: a primitive that is handed all numbers with
+ * each call does, one that keeps them forgets it with its file (docs/portability.md).
+ */
+export function tellsClosed(backend: string): boolean {
+  return backend === 'select';
+}
+
 /** The modes that a backend has. */
 export function modesOf(backend: string): readonly Mode[] {
   return capabilitiesOf(backend).edge ? ['level', 'oneshot', 'edge'] : ['level', 'oneshot'];

@@ -13,7 +13,7 @@ import {
   type Mode,
   type Watcher,
 } from '@pollux/core';
-import { type Case, capabilitiesOf } from '@pollux/testkit/conformance';
+import { type Case, capabilitiesOf, tellsClosed } from '@pollux/testkit/conformance';
 import { type OpenFile, type Slot, verdictOf } from './model-files.js';
 
 const HINTS = Events.error | Events.hangup;
@@ -51,6 +51,9 @@ export class WatcherModels {
   readonly #capabilities: Capabilities;
   /** epoll: what is new brings with it all that is so. kqueue tells of each direction alone. */
   readonly #wholeEdges: boolean;
+  readonly #tellsClosed: boolean;
+  /** select(2) fails for a closed number (EBADF). */
+  readonly #refuses: boolean;
   readonly #callbacks: number;
   readonly #thread: boolean;
   #turn = 0;
@@ -58,7 +61,7 @@ export class WatcherModels {
   harvests = 0;
   /** Whether it is being asked now: on a thread, since the last `armed`. */
   #asking = false;
-  /** Whether a closed number may have made this harvest fail (select: EBADF). */
+  /** Whether a closed number may have made this harvest fail. */
   #refused = false;
   #calls = 0;
   /** No more calls in this turn. */
@@ -67,6 +70,8 @@ export class WatcherModels {
   constructor({ backend, way }: Case, callbacks: number) {
     this.#capabilities = capabilitiesOf(backend);
     this.#wholeEdges = backend === 'epoll';
+    this.#tellsClosed = tellsClosed(backend);
+    this.#refuses = backend === 'select';
     this.#thread = way === 'thread';
     this.#callbacks = callbacks;
   }
@@ -152,13 +157,14 @@ export class WatcherModels {
     this.harvests++;
     this.#asking = false;
     // And in that wait of nothing else.
-    this.#refused = this.all.some(({ closed, slot }) => !closed && this.#isTold(slot));
+    this.#refused =
+      this.#refuses && this.all.some(({ closed, slot }) => !closed && this.#isTold(slot));
     for (const model of this.all) if (model.active) this.#collectOne(model, now);
   }
 
-  /** select tells of a closed number once, or twice if a wait was under way (portability.md). */
+  /** A closed number is told once; by select twice if a wait was under way (portability.md). */
   #isTold({ file, closedAt }: Slot): boolean {
-    return file === undefined && this.#capabilities.anyFd && this.harvests <= closedAt + 2;
+    return file === undefined && this.#tellsClosed && this.harvests <= closedAt + 2;
   }
 
   #collectOne(model: WatcherModel, now: number): void {

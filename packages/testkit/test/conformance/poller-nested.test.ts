@@ -16,7 +16,7 @@ const pollable = backends.filter((backend) => {
   return poller.fd !== undefined;
 });
 
-test('epoll and kqueue are descriptors, select is not', () => {
+test('epoll and kqueue are descriptors, no other is', () => {
   expect(pollable).toEqual(backends.filter((backend) => ['epoll', 'kqueue'].includes(backend)));
 });
 
