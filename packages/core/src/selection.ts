@@ -32,6 +32,10 @@ const TABLE: readonly TableEntry[] = [
   { name: 'kqueue', platforms: ['darwin', 'freebsd', 'openbsd', 'netbsd'] },
   { name: 'epoll', platforms: ['linux', 'android'] },
   { name: 'iocp', platforms: ['win32'] },
+  {
+    name: 'poll',
+    platforms: ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'sunos'],
+  },
   { name: 'select' },
 ];
 

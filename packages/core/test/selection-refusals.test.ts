@@ -95,6 +95,7 @@ describe('no descriptor left', () => {
   test.each([
     ['', 'epoll_create1'],
     ['epoll', 'epoll_create1'],
+    ['poll', 'pipe'],
     ['select', 'pipe'],
   ])('is EMFILE, not another backend (asked for: %j)', async (backend, syscall) => {
     for (const left of [0, 1]) {
@@ -207,7 +208,7 @@ describe('the environment', () => {
 
 describe('the table', () => {
   test('is in libevent’s order, best first, and says what was not needed', () => {
-    expect(BACKEND_NAMES).toEqual(['kqueue', 'epoll', 'iocp', 'select']);
+    expect(BACKEND_NAMES).toEqual(['kqueue', 'epoll', 'iocp', 'poll', 'select']);
     const { candidates } = explainSelection({ ignoreEnvironment: true });
     expect(candidates.map(({ backend }) => backend)).toEqual(BACKEND_NAMES);
     expect(candidates.at(-1)).toMatchObject({ available: true, reason: { code: 'not-needed' } });

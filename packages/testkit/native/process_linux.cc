@@ -48,6 +48,7 @@ constexpr struct {
     {"eventfd2", SYS_eventfd2},
     {"timerfd_create", SYS_timerfd_create},
     {"pselect6", SYS_pselect6},
+    {"ppoll", SYS_ppoll},
     {"accept4", SYS_accept4},
     {"recvmmsg", SYS_recvmmsg},
     {"sendmmsg", SYS_sendmmsg},

@@ -73,6 +73,7 @@ export type DeniableSyscall =
   | 'eventfd2'
   | 'timerfd_create'
   | 'pselect6'
+  | 'ppoll'
   | 'accept4'
   | 'recvmmsg'
   | 'sendmmsg'

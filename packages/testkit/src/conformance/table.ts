@@ -58,7 +58,7 @@ export function backendsWith(capability: 'edge' | 'exclusive'): readonly string[
  * each call does, one that keeps them forgets it with its file (docs/portability.md).
  */
 export function tellsClosed(backend: string): boolean {
-  return backend === 'select';
+  return backend === 'poll' || backend === 'select';
 }
 
 /** The modes that a backend has. */
