@@ -8,11 +8,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { commandOf, root, run } from './lib.mjs';
+import { addonsHere, commandOf, root, run } from './lib.mjs';
 
 const node = process.execPath;
 const shadow = join(root, '.asan', 'packages');
-const addons = ['epoll', 'select', 'net', 'testkit'];
+const addons = addonsHere().map(({ directory }) => directory);
 
 const compiler = process.env.CXX ?? 'g++';
 const runtime = execFileSync(compiler, ['-print-file-name=libasan.so']).toString().trim();

@@ -1,6 +1,6 @@
 // What the scripts beside this one share.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,25 @@ export function commandOf(packageName, command = packageName) {
 function packageDirectory(name) {
   // Not require.resolve: several of these packages export neither themselves nor their manifest.
   return join(root, 'node_modules', name);
+}
+
+/** The packages with an addon that is built on this system: their build:native tells where (on.mjs). */
+export function addonsHere() {
+  return packages().filter(({ scripts }) => {
+    const command = scripts?.['build:native'];
+    if (command === undefined) return false;
+    const systems = /scripts\/on\.mjs (\S+)/.exec(command)?.[1].split(',');
+    return systems?.includes(process.platform) ?? true;
+  });
+}
+
+/** The manifests of all packages, each with the name of its directory. */
+export function packages() {
+  const directory = join(root, 'packages');
+  return readdirSync(directory).map((name) => ({
+    ...JSON.parse(readFileSync(join(directory, name, 'package.json'), 'utf8')),
+    directory: name,
+  }));
 }
 
 /** Runs a command with our stdio; on failure says which, and ends this process with its status. */

@@ -86,7 +86,7 @@ THEME(no_memory) {
 THEME(no_kernel_memory) {
   const int before = CountDescriptors();
   Bench bench;
-  if (!bench.Is("epoll")) Skip("select keeps nothing in the kernel");
+  if (!bench.Is("epoll")) Skip("nothing is kept in the kernel");
   Engine other;
   FailEpollAddsAfter(0);
   CHECK_EQ(other.Open(), -ENOMEM);

@@ -146,6 +146,8 @@ class Bench {
   ~Bench();
 
   bool Is(const char* backend);
+  // That a number was closed: whoever is handed all numbers with each call meets it.
+  bool TellsClosed() { return engine.backend()->ChangesNeedWake(); }
   bool Has(uint32_t capability) { return (engine.backend()->Capabilities() & capability) != 0; }
   uint32_t capacity() const { return static_cast<uint32_t>(records.size()); }
 

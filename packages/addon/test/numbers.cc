@@ -94,7 +94,7 @@ THEME(closed_numbers_do_not_spin) {
     }
   }
   for (int i = 0; i < 8; i++) {
-    CHECK_EQ(reported[i], bench.Is("select") && (i == 1 || i == 2 || i == 3));
+    CHECK_EQ(reported[i], bench.TellsClosed() && (i == 1 || i == 2 || i == 3));
   }
   pairs[0]->Write();
   bench.Expect(0, kReadable);
@@ -129,7 +129,7 @@ THEME(high_numbers) {
   }
   // Closed up there, without a delete.
   pairs.back()->CloseWatched();
-  if (bench.Is("select")) bench.Expect(highest, kReadable | kError);
+  if (bench.TellsClosed()) bench.Expect(highest, kReadable | kError);
   bench.ExpectSilence();
   CHECK(bench.Delete(highest) >= 0);
   for (const auto& pair : pairs) {

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Compiles the harness and runs it over epoll and select: under ThreadSanitizer, under
+# Compiles the harness and runs it over every backend of this system: under ThreadSanitizer, under
 # AddressSanitizer with UndefinedBehaviorSanitizer and leak detection, and under valgrind where that
 # is installed. Any report of theirs, and any failed theme, fails the script.
 #
-#   run-harness.sh [thread|address|valgrind]... [-- theme...]
+#   run-harness.sh [thread|address|valgrind]... [--backend NAME] [-- theme...]
+#
+# A backend is a source that ends with POLLUX_BACKEND; the build:native of its package tells where
+# it is built.
 #
 # CXX is the compiler, JOBS how many run at a time (2). Themes read POLLUX_HARNESS_SEED,
 # POLLUX_HARNESS_PERCENT and POLLUX_HARNESS_WATCHDOG (see harness.cc).
@@ -17,20 +20,28 @@ unset LD_PRELOAD NODE_OPTIONS
 
 flavours=()
 themes=()
+only=
 while [ $# -gt 0 ]; do
   case $1 in
     thread | address | valgrind) flavours+=("$1") ;;
+    --backend) only=${2:?} && shift ;;
     --) shift && themes=("$@") && break ;;
-    *) echo "usage: ${0##*/} [thread|address|valgrind]... [-- theme...]" >&2 && exit 1 ;;
+    *) echo "usage: ${0##*/} [thread|address|valgrind]... [--backend NAME] [-- theme...]" >&2 && exit 1 ;;
   esac
   shift
 done
 [ ${#flavours[@]} -gt 0 ] || flavours=(thread address valgrind)
 
-declare -A backends=(
-  [epoll]=$packages/epoll/native/epoll.cc
-  [select]=$packages/select/native/select_posix.cc
-)
+declare -A backends=()
+system=$(uname -s | tr '[:upper:]' '[:lower:]')
+for source in $(grep -l '^POLLUX_BACKEND(' "$packages"/*/native/*.cc); do
+  name=$(basename "$(dirname "$(dirname "$source")")")
+  [[ $source == *_windows.cc || $name != "${only:-$name}" ]] && continue
+  systems=$(sed -n 's/.*scripts\/on\.mjs \([a-z,0-9]*\) .*/\1/p' "$packages/$name/package.json")
+  [[ -z $systems || ,$systems, == *,$system,* ]] && backends[$name]=$source
+done
+names=($(printf '%s\n' "${!backends[@]}" | sort))
+[ ${#backends[@]} -gt 0 ] || { echo "no backend ${only:-of $system}" >&2 && exit 1; }
 common=(-std=c++20 -fno-exceptions -fno-rtti -Wall -Wextra -Wshadow -Wvla -Werror -g -O1
   -fno-omit-frame-pointer -pthread -I "$packages/addon/include")
 declare -A flags=(
@@ -98,7 +109,7 @@ run() { # flavour, backend
 }
 
 failures=0
-declare -A names=(
+declare -A titles=(
   [thread]=ThreadSanitizer
   [address]='AddressSanitizer and UndefinedBehaviorSanitizer'
   [valgrind]=valgrind
@@ -106,9 +117,9 @@ declare -A names=(
 report() { # pid, flavour, backend
   local log=$build/$2.$3.log
   if wait "$1"; then
-    echo "$3 under ${names[$2]}: $(tail -n 1 "$log")"
+    echo "$3 under ${titles[$2]}: $(tail -n 1 "$log")"
   else
-    echo "$3 under ${names[$2]}: FAILED" >&2
+    echo "$3 under ${titles[$2]}: FAILED" >&2
     # epoll_pwait2 is new to valgrind, and to the harness one more kernel without it.
     sed -E '/^--[0-9]+-- (WARNING: unhandled [^ ]+ syscall: 441|You may be able|Read the file README_|Nevertheless we consider|it at http)/d' \
       "$log" >&2
@@ -117,14 +128,13 @@ report() { # pid, flavour, backend
 }
 
 for flavour in "${flavours[@]}"; do
-  pids=()
-  for backend in epoll select; do
-    (run "$flavour" "$backend") >"$build/$flavour.$backend.log" 2>&1 &
-    pids+=($!)
-    [ "$jobs" -gt 1 ] || report "${pids[-1]}" "$flavour" "$backend"
+  for ((first = 0; first < ${#names[@]}; first += jobs)); do
+    pids=()
+    for backend in "${names[@]:first:jobs}"; do
+      (run "$flavour" "$backend") >"$build/$flavour.$backend.log" 2>&1 &
+      pids+=($!)
+    done
+    for i in "${!pids[@]}"; do report "${pids[i]}" "$flavour" "${names[first + i]}"; done
   done
-  [ "$jobs" -gt 1 ] || continue
-  report "${pids[0]}" "$flavour" epoll
-  report "${pids[1]}" "$flavour" select
 done
 exit $((failures > 0))

@@ -246,7 +246,7 @@ THEME(closed_under_a_block) {
       CHECK(++batches < 20);
       bench.Arm(kSoon);
     }
-    for (int i = 0; i < 8; i += 2) CHECK(failed[i] == bench.Is("select"));
+    for (int i = 0; i < 8; i += 2) CHECK(failed[i] == bench.TellsClosed());
     for (const int number : numbers) CHECK(bench.Delete(number) >= 0);
     bench.Detach();
   }

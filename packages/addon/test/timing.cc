@@ -78,7 +78,7 @@ THEME(timeouts_without_epoll_pwait2) {
   for (const int error : {ENOSYS, EPERM}) {
     RefusePwait2(error);
     Bench bench;
-    if (!bench.Is("epoll")) Skip("only epoll has a second choice");
+    if (!bench.Is("epoll")) Skip("epoll_pwait2 is epoll's");
     CHECK_EQ(bench.engine.backend()->ResolutionNs(), 1000000);
     NeverEarly(bench, 2);
     Pair pair;
