@@ -11,7 +11,7 @@ import { program, script, withDescriptors } from '../lib/servers.mjs';
 
 export const title = "libevent's benchmark, 100 active of N socketpairs, N writes";
 const sizes = [100, 1000, 9000];
-export const variants = [...sizes.map(String), '9000-select'];
+export const variants = [...sizes.map(String), '9000-poll', '9000-select'];
 
 export const groups = variants.map((variant) => ({
   title: variant.replace('-', ' socketpairs, on '),
@@ -23,7 +23,9 @@ const TRACED_ROUNDS = 10;
 const strace = spawnSync('strace', ['--version']).status === 0;
 
 function contestants(pairs, backend) {
-  const avoided = backend === 'select' ? ['epoll', 'poll'] : [];
+  // libevent has them in this order.
+  const methods = ['epoll', 'poll', 'select'];
+  const avoided = methods.slice(0, methods.indexOf(backend));
   const peer = program('peers/libevent-cascade.c', {
     library: 'libevent',
     args: [pairs, ACTIVE, ...avoided],

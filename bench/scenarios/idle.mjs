@@ -5,7 +5,7 @@ import { Program, used } from '../lib/process.mjs';
 import { script, withDescriptors } from '../lib/servers.mjs';
 
 export const title = 'an event among 19,000 descriptors, over one among 100';
-export const variants = ['epoll', 'select'];
+export const variants = ['epoll', 'poll', 'select'];
 
 export const groups = variants.map((backend) => ({
   title: `on ${backend}; self: among 100`,
