@@ -36,6 +36,7 @@ const addons = [
     own: ['afd.cc', 'handle_watch.cc', 'iocp.cc', 'poll_set.cc'],
     shared: 'all',
   },
+  { name: 'poll', platforms: ['linux', 'darwin'], own: ['poll.cc'], shared: 'all' },
   { name: 'select', platforms: ['linux', 'darwin'], own: ['select_posix.cc'], shared: 'all' },
   { name: 'select', platforms: ['win32'], own: ['select_windows.cc'], shared: 'all' },
   { name: 'net', platforms: ['linux', 'darwin', 'win32'], own: 'all', shared: ['runtime.cc'] },
