@@ -149,9 +149,9 @@ describe.each(cases)('$backend, $way', (row) => {
     }
     expectRefusal(make({ mode: 'async' }), value('options.mode'));
     expectRefusal(make({ driver: 'threads' }), value('options.driver'));
-    expectRefusal(make({ backend: 'poll' }), value('options.backend'));
+    expectRefusal(make({ backend: 'polls' }), value('options.backend'));
     expectRefusal(make({ avoid: 'epoll' }), type('options.avoid'));
-    expectRefusal(make({ avoid: ['poll'] }), value('options.avoid'));
+    expectRefusal(make({ avoid: ['polls'] }), value('options.avoid'));
     expectRefusal(make({ avoid: [1] }), type('options.avoid'));
     expectRefusal(make({ require: 'edge' }), type('options.require'));
     expectRefusal(make({ require: ['speed'] }), value('options.require'));
