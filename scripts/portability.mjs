@@ -29,6 +29,7 @@ const template = readFileSync(join(root, 'docs/portability/prose.md'), 'utf8');
 /** Where Pollux is meant to run; what has no file yet is labelled so. */
 const targets = [
   'linux-epoll',
+  'linux-poll',
   'linux-select',
   'model-kqueue',
   'darwin-kqueue',
