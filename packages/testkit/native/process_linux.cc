@@ -43,18 +43,12 @@ constexpr struct {
   const char* name;
   int number;
 } kSyscalls[] = {
-    {"epoll_pwait2", SYS_epoll_pwait2},
-    {"epoll_create1", SYS_epoll_create1},
-    {"eventfd2", SYS_eventfd2},
-    {"timerfd_create", SYS_timerfd_create},
-    {"pselect6", SYS_pselect6},
-    {"ppoll", SYS_ppoll},
-    {"accept4", SYS_accept4},
-    {"recvmmsg", SYS_recvmmsg},
-    {"sendmmsg", SYS_sendmmsg},
-    {"sendmsg", SYS_sendmsg},
-    {"pidfd_open", SYS_pidfd_open},
-    {"waitid", SYS_waitid},
+    {"epoll_pwait2", SYS_epoll_pwait2}, {"epoll_create1", SYS_epoll_create1},
+    {"eventfd2", SYS_eventfd2},         {"timerfd_create", SYS_timerfd_create},
+    {"pselect6", SYS_pselect6},         {"ppoll", SYS_ppoll},
+    {"accept4", SYS_accept4},           {"recvmmsg", SYS_recvmmsg},
+    {"sendmmsg", SYS_sendmmsg},         {"sendmsg", SYS_sendmsg},
+    {"pidfd_open", SYS_pidfd_open},     {"waitid", SYS_waitid},
 };
 
 // From here on the call fails with `error` on every thread, for good. The filter does not look at
