@@ -66,7 +66,8 @@ describe.each(cases)('$backend, $way', (row) => {
     const told: number[] = [];
     const watcher = driven.reactor.watch(first, readable, (events) => told.push(events), {
       mode: 'oneshot',
-      timeoutMs: 5,
+      // Long enough for a wait thread, on a busy machine, to see before it what is there already.
+      timeoutMs: 100,
     });
     await driven.until(() => told.length === 1);
     write(second, 'x');
