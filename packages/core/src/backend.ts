@@ -64,6 +64,13 @@ export interface BackendModule {
   load(): NativeBinding;
 }
 
+/** Whether it is what a backend package exports, as far as that can be told without loading it. */
+export function isBackendModule(value: unknown): value is BackendModule {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, syscalls, load } = value as Partial<BackendModule>;
+  return typeof name === 'string' && typeof syscalls === 'object' && typeof load === 'function';
+}
+
 export interface NativeBinding {
   readonly name: string;
   readonly capabilities: number;

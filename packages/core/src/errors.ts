@@ -21,6 +21,8 @@ export type PolluxErrorCode =
   | 'ERR_POLLUX_MIXED_MODES'
   /** No backend could be chosen; `candidates` tells why each was passed over. */
   | 'ERR_POLLUX_NO_BACKEND'
+  /** A package has no native code that could be loaded here; the message says where it was sought. */
+  | 'ERR_POLLUX_NO_ADDON'
   /** `poller.events` was transferred away; it has been replaced. */
   | 'ERR_POLLUX_EVENTS_DETACHED'
   /** More waited to be written to a stream than its `maxQueuedBytes`. */

@@ -1,6 +1,7 @@
 // @pollux/core: the reactor, the poller contract and the choice of backend.
 
 export { type Abortable, checkSignal, followSignal, unfollowSignal } from './abort.js';
+export { loadNetAddon, provideAddon } from './addons.js';
 export type {
   BackendModule,
   Capabilities,

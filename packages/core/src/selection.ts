@@ -7,6 +7,7 @@
 // reason to take a worse one; and a backend asked for by name is taken or refused, never replaced.
 //
 // This file and the doctor are the only places that know operating systems by name.
+import { addonProblem, providedBackend } from './addons.js';
 import {
   type BackendModule,
   CAPABILITY_NAMES,
@@ -287,13 +288,22 @@ function tryOne(entry: TableEntry, wishes: Wishes, explain = false): Tried {
 function load(name: string): { module: BackendModule; binding: NativeBinding } {
   let entry = loaded.get(name);
   if (entry === undefined) {
-    assertDescriptorsLeft();
-    const require = createRequire(import.meta.url);
-    const { backend: module } = require(`@pollux/${name}`) as { backend: BackendModule };
+    const module = providedBackend(name) ?? findBackend(name);
     entry = { module, binding: module.load() };
     loaded.set(name, entry);
   }
   return entry;
+}
+
+/** As node finds a package. In a bundle that is no ES module, there is nowhere to look for it from. */
+function findBackend(name: string): BackendModule {
+  assertDescriptorsLeft();
+  const from: string | undefined = import.meta.url;
+  if (from === undefined) {
+    const error = new Error(`Cannot find module '@pollux/${name}'`);
+    throw Object.assign(error, { code: 'MODULE_NOT_FOUND' });
+  }
+  return (createRequire(from)(`@pollux/${name}`) as { backend: BackendModule }).backend;
 }
 
 /**
@@ -316,29 +326,12 @@ function unavailable(error: unknown, name: string): Reason | undefined {
   const { message } = error;
   const code = 'code' in error ? String(error.code) : '';
   switch (code) {
-    case 'MODULE_NOT_FOUND':
-      // Its own dependency may be what is missing; then the loader's words say which.
-      return message.includes(`'@pollux/${name}'`)
-        ? { code: 'package-missing', message: `@pollux/${name} is not installed` }
-        : { code: 'package-missing', message: firstLine(message) };
-    case 'ERR_DLOPEN_DISABLED':
-      return { code: 'addons-forbidden', message };
-    case 'ERR_DLOPEN_FAILED':
-      return { code: 'load-failed', message };
     case 'ENOSYS':
     case 'EPERM':
     case 'EINVAL':
       return { code: 'kernel', message };
   }
-  // node-gyp-build gives its error no code.
-  if (message.startsWith('No native build was found')) {
-    return { code: 'prebuild-missing', message: firstLine(message) };
-  }
-  return undefined;
-}
-
-function firstLine(text: string): string {
-  return text.split('\n')[0] ?? text;
+  return addonProblem(error, name);
 }
 
 function brokenReason(error: unknown): Reason {

@@ -91,7 +91,10 @@ describe('without the optional package', () => {
     ).toEqual({
       backend: 'epoll',
       available: false,
-      reason: { code: 'package-missing', message: '@pollux/epoll is not installed' },
+      reason: {
+        code: 'package-missing',
+        message: `@pollux/epoll is not installed; it was looked for from ${installation.path('@pollux/core/dist/core.js')}. npm install --include=optional brings it; in a bundle, hand it over with provideAddon()`,
+      },
     });
     linkCommand();
     const { code, stdout, stderr } = await doctor();
@@ -166,8 +169,27 @@ describe('with a package that cannot be used', () => {
       join(prebuilds, `${process.platform}-${process.arch}`),
       join(prebuilds, 'plan9-mips'),
     );
-    expect(await epoll()).toMatchObject({ code: 'prebuild-missing' });
+    const tag = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+    const libc = tag.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+    expect(await epoll()).toEqual({
+      code: 'prebuild-missing',
+      message: expect.stringContaining(
+        `@pollux/epoll has no binary for linux-${process.arch} with ${libc}: ${prebuilds} has `,
+      ),
+    });
+    expect(await epoll()).toMatchObject({
+      message: expect.stringMatching(/ plan9-mips\/epoll\.\w+\.node.*npm run build:native/),
+    });
     expect(await ask('pollux.createPoller().backend')).toBe('select');
+  });
+
+  test('no binary at all', async () => {
+    const prebuilds = installation.path('@pollux/epoll/prebuilds');
+    rmSync(prebuilds, { recursive: true });
+    expect(await epoll()).toMatchObject({
+      code: 'prebuild-missing',
+      message: expect.stringContaining(`${prebuilds} has no binary. npm run build:native`),
+    });
   });
 
   test('an empty binary', async () => {
@@ -182,7 +204,10 @@ describe('with a package that cannot be used', () => {
         expect(error).toMatchObject({ code: 'ENOENT' });
       }
     }
-    expect(await epoll()).toMatchObject({ code: 'load-failed' });
+    expect(await epoll()).toMatchObject({
+      code: 'load-failed',
+      message: expect.stringContaining(directory),
+    });
     expect(await ask('pollux.createPoller().backend')).toBe('select');
   });
 

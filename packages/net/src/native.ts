@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { loadNetAddon } from '@pollux/core';
 
 interface Native {
   encodeAddress(text: string, port: number, slots: Uint8Array, offset: number): number;
@@ -112,9 +113,9 @@ interface Native {
   ): number;
 }
 
-const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native;
-
-export const native: Native = load(fileURLToPath(new URL('..', import.meta.url)));
+export const native: Native = loadNetAddon(() =>
+  createRequire(import.meta.url)('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url))),
+) as Native;
 
 /** Bytes of an address slot, and of the part that holds the system's sockaddr. */
 export const SLOT_SIZE = 128;

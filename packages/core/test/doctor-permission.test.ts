@@ -1,0 +1,48 @@
+// `pollux doctor` under Node's permission model: it says what is not allowed, and which flag would.
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { runNode } from './support.js';
+
+const command = fileURLToPath(new URL('../bin/pollux.js', import.meta.url));
+/** Node 22.13 and later have it without the old name's warning. */
+const flag = process.allowedNodeEnvironmentFlags.has('--permission')
+  ? '--permission'
+  : '--experimental-permission';
+
+const doctor = (...flags: string[]) =>
+  runNode([...flags, command, 'doctor', '--json'], { env: { NODE_NO_WARNINGS: '1' } });
+
+async function reasons(...flags: string[]): Promise<(string | undefined)[]> {
+  const { code, stdout, stderr } = await doctor(...flags);
+  expect([code, stderr]).toEqual([1, '']);
+  const { chosen, candidates } = JSON.parse(stdout);
+  expect(chosen).toBe(null);
+  return candidates
+    .filter(({ backend }: { backend: string }) => ['epoll', 'select'].includes(backend))
+    .map(({ reason }: { reason: { code: string; message: string } }) => {
+      expect(reason.code).toBe('addons-forbidden');
+      return reason.message;
+    });
+}
+
+test('without --allow-addons', async () => {
+  for (const message of await reasons(flag, '--allow-fs-read=*'))
+    expect(message).toContain('The permission model is on: start node with --allow-addons.');
+});
+
+test('without the right to read the addons', async () => {
+  const core = fileURLToPath(new URL('..', import.meta.url));
+  for (const message of await reasons(flag, '--allow-addons', `--allow-fs-read=${core}*`))
+    expect(message).toMatch(/@pollux\/(epoll|select) cannot be read .*--allow-fs-read/);
+});
+
+test('--no-addons', async () => {
+  for (const message of await reasons('--no-addons'))
+    expect(message).toContain('Start node without --no-addons.');
+});
+
+test('with both rights it is as without the model', async () => {
+  const { code, stdout } = await doctor(flag, '--allow-fs-read=*', '--allow-addons');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).chosen).toBe('epoll');
+});
