@@ -21,7 +21,7 @@ describe('PolluxError', () => {
     expect(error).toBeInstanceOf(PolluxError);
     expect(error).toMatchObject({ code: 'ERR_POLLUX_CLOSED', message: 'It is closed', cause });
     expect(error.name).toBe('PolluxError');
-    expect(error.stack).toContain('errors.test.ts');
+    expect(error.stack).toContain('errors.test');
     expect(inspect(error)).toContain('ERR_POLLUX_CLOSED');
     expect(Object.prototype.toString.call(error)).toBe('[object Error]');
   });
