@@ -40,8 +40,14 @@ const addons = [
   { name: 'select', platforms: ['linux', 'darwin'], own: ['select_posix.cc'], shared: 'all' },
   { name: 'select', platforms: ['win32'], own: ['select_windows.cc'], shared: 'all' },
   { name: 'net', platforms: ['linux', 'darwin', 'win32'], own: 'all', shared: ['runtime.cc'] },
-  // Never published: for npm run test:windows.
-  { name: 'testkit', only: 'win32-x64', platforms: [], own: 'all', shared: ['runtime.cc'] },
+  // Never published: for npm run test:windows and test:runtimes.
+  {
+    name: 'testkit',
+    only: ['win32-x64', 'linux-arm64-glibc'],
+    platforms: [],
+    own: 'all',
+    shared: ['runtime.cc'],
+  },
 ];
 
 /** The packages that are published with binaries. */
@@ -52,7 +58,7 @@ export const published = [
 /** What is built for a target. */
 export function addonsFor(target) {
   return addons.filter(({ platforms, only }) =>
-    only === undefined ? platforms.includes(target.platform) : only === target.id,
+    only === undefined ? platforms.includes(target.platform) : only.includes(target.id),
   );
 }
 

@@ -50,9 +50,15 @@ export function hostFor(binding: NativeBinding | undefined): Host {
       if (works) tickCallback?.();
       else drain();
     },
-    report: (error) => binding.report(error),
+    report: denosReport ?? ((error) => binding.report(error)),
   };
 }
+
+/** Deno's napi_fatal_exception says `Uncaught null` where nobody listens: what a page has, it has too. */
+const denosReport: ((error: unknown) => void) | undefined =
+  process.versions.deno === undefined
+    ? undefined
+    : (globalThis as { reportError?: (error: unknown) => void }).reportError;
 
 /** Without native code: an error is thrown where nothing of ours is on the stack. */
 const scriptHost: Host = {

@@ -1,13 +1,11 @@
 // `pollux doctor` under Node's permission model: it says what is not allowed, and which flag would.
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { runNode } from './support.js';
+import { permissionFlag, runNode } from './support.js';
 
 const command = fileURLToPath(new URL('../bin/pollux.js', import.meta.url));
-/** Node 22.13 and later have it without the old name's warning. */
-const flag = process.allowedNodeEnvironmentFlags.has('--permission')
-  ? '--permission'
-  : '--experimental-permission';
 
 const doctor = (...flags: string[]) =>
   runNode([...flags, command, 'doctor', '--json'], { env: { NODE_NO_WARNINGS: '1' } });
@@ -26,13 +24,17 @@ async function reasons(...flags: string[]): Promise<(string | undefined)[]> {
 }
 
 test('without --allow-addons', async () => {
-  for (const message of await reasons(flag, '--allow-fs-read=*'))
+  for (const message of await reasons(permissionFlag, '--allow-fs-read=*'))
     expect(message).toContain('The permission model is on: start node with --allow-addons.');
 });
 
 test('without the right to read the addons', async () => {
-  const core = fileURLToPath(new URL('..', import.meta.url));
-  for (const message of await reasons(flag, '--allow-addons', `--allow-fs-read=${core}*`))
+  const core = dirname(createRequire(import.meta.url).resolve('@pollux/core/package.json'));
+  for (const message of await reasons(
+    permissionFlag,
+    '--allow-addons',
+    `--allow-fs-read=${core}/*`,
+  ))
     expect(message).toMatch(/@pollux\/(epoll|select) cannot be read .*--allow-fs-read/);
 });
 
@@ -42,7 +44,7 @@ test('--no-addons', async () => {
 });
 
 test('with both rights it is as without the model', async () => {
-  const { code, stdout } = await doctor(flag, '--allow-fs-read=*', '--allow-addons');
+  const { code, stdout } = await doctor(permissionFlag, '--allow-fs-read=*', '--allow-addons');
   expect(code).toBe(0);
   expect(JSON.parse(stdout).chosen).toBe('epoll');
 });

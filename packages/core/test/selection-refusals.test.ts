@@ -4,7 +4,7 @@
 import { BACKEND_NAMES, createPoller, explainSelection, type Reason } from '@pollux/core';
 import { openFds } from '@pollux/testkit';
 import { describe, expect, test } from 'vitest';
-import { evaluate, fixture, runNode } from './support.js';
+import { evaluate, fixture, permissionFlag, runNode } from './support.js';
 import { forbidding, next, ours, reasonsIf } from './table.js';
 
 /** Text of a module: denies epoll_create1, then prints what `expression` comes to. */
@@ -121,7 +121,7 @@ describe('addons are forbidden', () => {
     try { createPoller(); } catch (error) { code = error.code; }
     console.log(JSON.stringify({ chosen, code, reasons: candidates.map((each) => each.reason) }));`;
 
-  test.each([['--no-addons'], ['--experimental-permission', '--allow-fs-read=*']])(
+  test.each([['--no-addons'], [permissionFlag, '--allow-fs-read=*']])(
     'by %s %s',
     async (...flags) => {
       const present = flags.filter((flag) => flag !== undefined);

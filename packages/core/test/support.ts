@@ -74,6 +74,11 @@ export async function evaluate(text: string, options: RunOptions = {}): Promise<
   return JSON.parse(ended.stdout);
 }
 
+/** Turns the permission model on: Node 22.13 and later have dropped the `experimental`. */
+export const permissionFlag: string = process.allowedNodeEnvironmentFlags.has('--permission')
+  ? '--permission'
+  : '--experimental-permission';
+
 export const fixture = (name: string): string =>
   fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
