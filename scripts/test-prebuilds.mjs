@@ -18,7 +18,7 @@ import { home } from './prebuild/tools.mjs';
 const NODE = '20.20.2';
 const MUSL = '/lib/ld-musl-x86_64.so.1';
 const sysroot = '/usr/aarch64-linux-gnu';
-const smoke = ['scripts/prebuild/smoke.mjs', 'epoll', 'select'];
+const smoke = ['scripts/prebuild/smoke.mjs', 'epoll', 'poll', 'select'];
 
 if (process.platform !== 'linux' || process.arch !== 'x64') {
   console.error('test:prebuilds is for Linux on x64');

@@ -21,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { commandOf, projectFiles, root, run } from '../lib.mjs';
 
-const packages = ['core', 'epoll', 'iocp', 'kqueue', 'net', 'select'];
+const packages = ['core', 'epoll', 'iocp', 'kqueue', 'net', 'poll', 'select'];
 const tested = ['core', 'net', 'testkit'];
 /** What the tests import, of the versions that are installed here. */
 const tools = ['@vitest/expect', '@vitest/runner', '@vitest/spy', 'ws'];
