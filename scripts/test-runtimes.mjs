@@ -18,7 +18,7 @@ import { reasonAgainst } from './runtimes/not-here.mjs';
 import { makeStage } from './runtimes/stage.mjs';
 import { fetchRuntime, home, runtimes } from './runtimes/versions.mjs';
 
-const longestFileMs = 120_000;
+const longestFileMs = 240_000;
 const longestText = 25;
 
 const { values: options } = parseArgs({
@@ -141,7 +141,8 @@ async function runFile(runtime, file) {
   });
   clearTimeout(clock);
   const answered = existsSync(resultFile);
-  const end = hung ? 'it hung, and was killed' : `it ended with ${signal ?? code}`;
+  const at = existsSync(`${resultFile}.now`) ? readFileSync(`${resultFile}.now`, 'utf8') : 'begin';
+  const end = `${hung ? 'it hung, and was killed' : `it ended with ${signal ?? code}`}, at: ${at}`;
   if (!answered || code !== 0)
     return [{ name: `the file: ${end}`, outcome: 'failed', text: [said.slice(-4000)] }];
   const { results, stray } = JSON.parse(readFileSync(resultFile, 'utf8'));

@@ -30,6 +30,8 @@ const runner = {
     tags: [],
   },
   importFile: (path) => import(path),
+  // For one that ends the process, or hangs.
+  onBeforeRunTask: (test) => writeFileSync(`${resultFile}.now`, test.fullTestName ?? test.name),
   async runTask(test) {
     const known = all === 'all' ? undefined : reasonAgainst(runtime, name, test.name);
     if (known !== undefined) test.context.skip(known);

@@ -356,13 +356,15 @@ class Deferred implements Runnable {
 
 /** The first frame outside this package: `'at main (file:///srv/app.js:3:9)'`. */
 function callSite(): string | undefined {
-  const here = new URL('.', import.meta.url).href;
+  // Bun's frames have paths, not URLs; a bundle that is no ES module has neither.
+  const { url, dirname } = import.meta as { url?: string; dirname?: string };
+  const here = url === undefined ? [] : [new URL('.', url).href, dirname ?? url];
   const { stack } = new Error();
   // Not what an Error.prepareStackTrace makes of it.
   if (typeof stack !== 'string') return undefined;
   return stack
     .split('\n')
     .slice(1)
-    .find((line) => !line.includes(here))
+    .find((line) => !here.some((place) => line.includes(place)))
     ?.trim();
 }

@@ -54,11 +54,12 @@ export function hostFor(binding: NativeBinding | undefined): Host {
   };
 }
 
-/** Deno's napi_fatal_exception says `Uncaught null` where nobody listens: what a page has, it has too. */
+/** Deno's napi_fatal_exception says `Uncaught null` where nobody listens; what pages have does not. */
 const denosReport: ((error: unknown) => void) | undefined =
   process.versions.deno === undefined
     ? undefined
-    : (globalThis as { reportError?: (error: unknown) => void }).reportError;
+    : (error) =>
+        (globalThis as unknown as { reportError(error: unknown): void }).reportError(error);
 
 /** Without native code: an error is thrown where nothing of ours is on the stack. */
 const scriptHost: Host = {
