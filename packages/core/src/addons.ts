@@ -77,6 +77,8 @@ export function addonProblem(error: unknown, name: string): AddonProblem | undef
     case 'ERR_DLOPEN_FAILED':
       return { code: 'load-failed', message };
   }
+  // Deno's own error, which names the flag (--allow-ffi).
+  if (error.name === 'NotCapable') return { code: 'addons-forbidden', message };
   // node-gyp-build gives its error no code.
   return message.startsWith('No native build was found')
     ? missingPrebuild(message, name)

@@ -54,7 +54,10 @@ export function hostFor(binding: NativeBinding | undefined): Host {
   };
 }
 
-/** Deno's napi_fatal_exception says `Uncaught null` where nobody listens; what pages have does not. */
+/**
+ * Where nobody listens, Deno's napi_fatal_exception says `Uncaught null`. What pages have says it only
+ * inside a native callback, which is not where a blocking loop runs.
+ */
 const denosReport: ((error: unknown) => void) | undefined =
   process.versions.deno === undefined
     ? undefined
