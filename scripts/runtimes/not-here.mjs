@@ -32,6 +32,7 @@ const SECCOMP = 'qemu has no seccomp filters for its guest';
 const notHere = [
   [EVERYWHERE, 'poller-portability', ANY, REPOSITORY],
   [EVERYWHERE, 'fuzz-short', ANY, REPOSITORY],
+  [EVERYWHERE, 'bundle', ANY, 'it wants a bundler, which is not installed here'],
 
   [BOTH, 'reactor-change-between', /\bin (a )?(nextTick|promise|microtask)|async function/, ONCE],
   [
