@@ -93,6 +93,7 @@ function versions() {
   const found = new Set([...manifests.values()].map(({ version }) => version));
   demand(found.size === 1, `several versions: ${[...found].join(', ')}`);
   const [version] = found;
+  inCopy('scripts/release-notes.mjs');
   if (old === '0.0.0') is(version, '0.1.0', 'the first version');
   for (const name of manifests.keys())
     demand(existsSync(join(copy, 'packages', name, 'CHANGELOG.md')), `${name} has no changelog`);

@@ -6,11 +6,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** process.platform where a package is installed; one that is not here is for every system. */
+/** As core's selection has them: process.platform where a package is installed; one that is not here is for every system. */
 const systems = {
   epoll: ['linux', 'android'],
   iocp: ['win32'],
   kqueue: ['darwin', 'freebsd', 'openbsd', 'netbsd'],
+  poll: ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'sunos'],
 };
 
 /** What npm does with these is not for who installs it. */
@@ -68,7 +69,7 @@ export function manifestFaults(name, manifest, { packed }) {
     faults.push(`"os" is ${JSON.stringify(manifest.os)}, not ${JSON.stringify(systems[name])}`);
   const { dependencies, optionalDependencies, peerDependencies, scripts, version } = manifest;
   for (const [other, range] of Object.entries({ ...dependencies, ...optionalDependencies })) {
-    if (!/^\d+\.\d+\.\d+$/.test(range)) faults.push(`${other} is not pinned: ${range}`);
+    if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(range)) faults.push(`${other} is not pinned: ${range}`);
     if (other.startsWith('@pollux/') && range !== version)
       faults.push(`${other} is wanted as ${range} by version ${version}`);
   }

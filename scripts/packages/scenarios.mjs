@@ -1,9 +1,10 @@
-// What npm run test:packages installs, by whom, and what must then be there. `first` is asked of the
-// package manager before anything else; each scenario goes on to install @pollux/net, run the doctor and
-// a server.
+// Who installs what with which options in npm run test:packages, and what must then be there.
 import { ownDependencies, publishedManifest } from './published.mjs';
 
-/** `ci`: also with --ci. `omitted`: optional dependencies are not wanted. */
+/**
+ * `ci`: also with --ci. `omitted`: optional dependencies are not wanted. `system`: the one that is
+ * pretended, on which nothing can then be run but what runs on Linux too.
+ */
 export const scenarios = [
   { by: 'npm 11', ci: true },
   { by: 'npm 11', args: ['--omit=optional'], omitted: true, ci: true },
