@@ -20,8 +20,11 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { commandOf, projectFiles, root, run } from '../lib.mjs';
+import { published } from '../prebuild/targets.mjs';
 
-const packages = ['core', 'epoll', 'iocp', 'kqueue', 'net', 'poll', 'select'];
+const packages = ['core', ...published];
+/** The others may be for another system. */
+const needed = ['@pollux/core', '@pollux/net'];
 const tested = ['core', 'net', 'testkit'];
 /** What the tests import, of the versions that are installed here. */
 const tools = ['@vitest/expect', '@vitest/runner', '@vitest/spy', 'ws'];
@@ -50,11 +53,16 @@ function install(stage) {
     { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 },
   );
   const packed = Object.values(JSON.parse(json)); // an array, or keyed by name (npm 12)
-  const dependencies = Object.fromEntries([
-    ...packed.map(({ name, filename }) => [name, `file:tarballs/${filename}`]),
-    ...tools.map((name) => [name, versionOf(name)]),
-  ]);
-  const manifest = { private: true, type: 'module', dependencies };
+  const files = packed.map(({ name, filename }) => [name, `file:tarballs/${filename}`]);
+  const manifest = {
+    private: true,
+    type: 'module',
+    dependencies: Object.fromEntries([
+      ...files.filter(([name]) => needed.includes(name)),
+      ...tools.map((name) => [name, versionOf(name)]),
+    ]),
+    optionalDependencies: Object.fromEntries(files.filter(([name]) => !needed.includes(name))),
+  };
   writeFileSync(join(stage, 'package.json'), JSON.stringify(manifest));
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--silent'];
   run('npm', ['install', ...flags], { cwd: stage, ...quiet });
