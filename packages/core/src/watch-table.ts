@@ -58,6 +58,8 @@ interface Owner {
 /** What a file that never blocks is ready for, as poll(2) has it. */
 const ALWAYS = Interest.readable | Interest.writable;
 const ENOENT = -2;
+/** So many descriptors at most that nobody watches wait for the next wait, which may be far off. */
+const MOST_LEAVING = 256;
 
 export class WatchTable {
   readonly #poller: Poller;
@@ -155,7 +157,7 @@ export class WatchTable {
     else if (!later || entry.always) this.#drop(entry);
     else if (!entry.leaving) {
       entry.leaving = true;
-      this.#leaving.push(entry);
+      if (this.#leaving.push(entry) === MOST_LEAVING) this.beforeWait();
     }
   }
 
