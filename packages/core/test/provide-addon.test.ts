@@ -1,10 +1,11 @@
 // provideAddon: what it refuses, and that a backend it was given is what is used.
+import { fileURLToPath } from 'node:url';
 import { createPoller, provideAddon } from '@pollux/core';
 import { backend } from '@pollux/select';
 import { expect, test } from 'vitest';
 import { evaluate } from './support.js';
 
-const here = { cwd: new URL('.', import.meta.url).pathname };
+const here = { cwd: fileURLToPath(new URL('.', import.meta.url)) };
 
 test.each([undefined, null, 'epoll', 'core', {}, { name: 'epoll' }])('of: %j', (of) => {
   expect(() => provideAddon(of as never, '/nowhere.node')).toThrow(
