@@ -50,6 +50,29 @@ THEME(a_closed_number_is_reused) {
   }
 }
 
+// At every size of the table, so also where this add makes it grow.
+THEME(a_number_is_reused_among_many) {
+  Bench bench;
+  Pair reused;
+  const int number = reused.watched;
+  CHECK_EQ(bench.Add(number, kReadable, 0), 0);
+  std::vector<std::unique_ptr<Pair>> others;
+  for (uint32_t key = 1; key <= 150; key++) {
+    others.push_back(std::make_unique<Pair>());
+    CHECK_EQ(bench.Add(others.back()->watched, kReadable, 1000 + key), 0);
+    Pair young;
+    reused.CloseWatched();
+    young.MoveWatched(number);
+    std::swap(reused.watched, young.watched);
+    std::swap(reused.other, young.other);
+    CHECK_DONE(bench.Add(number, kReadable, key));
+    reused.Write();
+    bench.Expect(key, kReadable);
+  }
+  CHECK_EQ(bench.Delete(number), 1);
+  for (const auto& pair : others) CHECK_EQ(bench.Delete(pair->watched), 0);
+}
+
 THEME(a_closed_number_is_deleted) {
   Bench bench;
   for (const uint32_t interest : {0u, static_cast<uint32_t>(kReadable)}) {

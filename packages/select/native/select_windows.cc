@@ -165,10 +165,11 @@ int Select::Add(Fd fd, Ask ask, uint32_t key) {
   Identity identity;
   const int opened = Identity::Of(fd, &identity);
   if (opened < 0) return opened;
+  // First, for a table that grows moves what Find points to.
+  if (!table_.Reserve()) return -ENOMEM;
   Registration* old = table_.Find(fd);
   // in_kernel false here: found closed by a harvest, so this is another socket.
   if (old != nullptr && old->in_kernel && identity.MayBe(old->identity)) return -EEXIST;
-  if (!table_.Reserve()) return -ENOMEM;
   int voided = 0;
   if (old != nullptr) {
     voided = table_.VoidRecord(old);

@@ -3,8 +3,8 @@
 // It belongs to the JavaScript thread. It is a hash table with open addressing
 // whose hash is the descriptor itself: descriptors on POSIX are small and dense,
 // so a look-up is one probe, as in an array, but a single descriptor of 19,999
-// does not cost an array of 20,000. Entries move when others are inserted or
-// erased: keep no pointer across such a call.
+// does not cost an array of 20,000. Entries move when room is reserved or others
+// are erased: keep no pointer across such a call.
 #pragma once
 
 #include <stdint.h>

@@ -27,10 +27,11 @@ class StatelessBackend : public Backend {
     Identity identity;
     const int watchable = Look(fd, &identity);
     if (watchable < 0) return watchable;
+    // First, for a table that grows moves what Find points to.
+    if (!table_.Reserve() || !Reserve(fd)) return -ENOMEM;
     Registration* old = table_.Find(fd);
     // in_kernel false here: found closed by a harvest, so this is another file.
     if (old != nullptr && old->in_kernel && old->identity == identity) return -EEXIST;
-    if (!table_.Reserve() || !Reserve(fd)) return -ENOMEM;
     const int voided = old == nullptr ? 0 : Forget(old);
     Registration* added = table_.Insert(fd, table_.NextGeneration(), ask, key);
     added->identity = identity;

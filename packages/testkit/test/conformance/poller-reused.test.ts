@@ -130,6 +130,29 @@ describe.each(cases)('$backend, $way', (row) => {
     expectUnknown(driven.poller, number);
   });
 
+  test('one number again and again, among others that grow in number', async () => {
+    using scene = new Scene();
+    using driven = new DrivenPoller(row);
+    const { poller } = driven;
+    const number = scene.fds.track(dup(readyPipe(scene)[0]));
+    const others: number[] = [];
+    for (let key = 0; key < 150; key++) {
+      const [other] = scene.fds.trackAll(pipe());
+      poller.add(other, readable, 1000 + key);
+      others.push(other);
+      const ends = pipe();
+      write(ends[1], 'x');
+      dup2(ends[0], number);
+      for (const fd of ends) close(fd);
+      poller.add(number, readable, key);
+      expect(await driven.keys(0)).toEqual([key]);
+    }
+    for (const fd of [number, ...others]) {
+      poller.delete(fd);
+      expectUnknown(poller, fd);
+    }
+  });
+
   // Two eventfds have one inode, so only who asks the kernel can tell them apart.
   test.runIf(row.backend === 'epoll')('one eventfd is told from another', async () => {
     using scene = new Scene();
