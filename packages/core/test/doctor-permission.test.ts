@@ -9,7 +9,10 @@ import { ours } from './table.js';
 const command = fileURLToPath(new URL('../bin/pollux.js', import.meta.url));
 
 const doctor = (...flags: string[]) =>
-  runNode([...flags, command, 'doctor', '--json'], { env: { NODE_NO_WARNINGS: '1' } });
+  runNode([...flags, command, 'doctor', '--json'], {
+    // Without what is preloaded for a sanitizer, which may not be read either.
+    env: { NODE_NO_WARNINGS: '1', NODE_OPTIONS: '' },
+  });
 
 async function reasons(...flags: string[]): Promise<(string | undefined)[]> {
   const { code, stdout, stderr } = await doctor(...flags);

@@ -17,6 +17,7 @@ test('a million ticks', async () => {
   collections.delete('an array in each, to compare');
   expect(compared).toBeGreaterThan(30);
   expect(collections.size).toBe(5);
-  // Not quite none: V8 may put a number with a fraction, given or returned, on its heap.
-  for (const [name, count] of collections) expect(count, name).toBeLessThan(compared / 2);
+  // Not quite none: V8 may put a number with a fraction, given or returned, on its heap in each tick,
+  // which is half of what an array takes.
+  for (const [name, count] of collections) expect(count, name).toBeLessThan(0.75 * compared);
 });
