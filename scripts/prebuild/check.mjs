@@ -22,9 +22,9 @@ const entryPoints = ENTRY_POINTS.map((name) => name.slice(1));
 const PATHS = ['/home/', '/root/', '/Users/', '/tmp/', '/work/', 'node_modules', root, homedir()];
 /**
  * Bytes at most. macOS on Apple processors has pages of 16 kB, of which a library has three kinds.
- * Windows wants tables for unwinding, and mingw's printf (of the message for a bug) is in the file.
+ * Windows wants tables for unwinding.
  */
-const LARGEST = { linux: 80 * 1024, darwin: 128 * 1024, win32: 120 * 1024 };
+const LARGEST = { linux: 48 * 1024, darwin: 96 * 1024, win32: 64 * 1024 };
 const LIBSYSTEM = '/usr/lib/libSystem.B.dylib';
 const LIBRARIES = {
   glibc: /^(lib(c|pthread|dl)\.so\.\d|ld-linux-aarch64\.so\.1)$/,

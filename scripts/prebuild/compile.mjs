@@ -1,7 +1,8 @@
 // Compiles and links one addon for one target (targets.mjs) with the tools of tools.mjs.
 //
-// The flags are those of packages/addon/native.gypi, and some that harden. As in the build of one's own
-// machine, packages/addon/src/runtime.cc stands in for the C++ library, so that the addon needs libc
+// The flags are those of packages/addon/native.gypi, some that harden, and -Os: the time of an addon is
+// the kernel's and Node's, but whoever installs one has it for every processor. As in the build of one's
+// own machine, packages/addon/src/runtime.cc stands in for the C++ library, so that the addon needs libc
 // alone: it is linked as C, and so no C++ library is even looked at.
 //
 // The same sources and tools give the same bytes: no time is written, and no path of this machine.
@@ -34,7 +35,7 @@ const headers = [
 ];
 
 const flags = [
-  ...['-std=c++20', '-O2', '-fno-exceptions', '-fno-rtti'],
+  ...['-std=c++20', '-Os', '-fno-exceptions', '-fno-rtti'],
   ...['-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra', '-Wshadow', '-Wvla'],
   ...define('NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'),
   ...define('NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS', 'BUILDING_NODE_EXTENSION'),
@@ -48,6 +49,8 @@ const flags = [
 const posixFlags = [
   ...['-Werror', '-pthread', '-fPIC', '-fvisibility=hidden', '-fvisibility-inlines-hidden'],
   '-fstack-protector-strong',
+  // Nothing is thrown through our frames, and no thread of ours is cancelled.
+  ...['-fno-asynchronous-unwind-tables', '-fno-unwind-tables'],
 ];
 const windowsFlags = [
   ...['-U_WIN32_WINNT', ...define('_WIN32_WINNT=0x0A00'), '-Wno-cast-function-type'],

@@ -1,7 +1,7 @@
-// node scripts/prebuild/smoke.mjs <backend>...: the least that must hold of prebuilt binaries on the
-// system they are for: node-gyp-build finds that of the backend and that of net by itself, a poller
-// waits and wakes, and an echo comes back on sockets of ours, in both ways of waiting. By Node alone, so
-// that any Node can run it. Prints what was loaded.
+// node scripts/prebuild/smoke.mjs <backend>...: the least that must hold of native code on the system it
+// is for. Core chooses the first that is named. Of each, node-gyp-build finds the binary and that of net by
+// itself, a poller waits and wakes, one inside another is told, and an echo comes back on sockets of ours,
+// in both ways of waiting. By Node alone, so that any Node can run it. Prints what was loaded.
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,10 +10,30 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 const require = createRequire(join(packages, 'core/package.json'));
-const { createPoller, Interest, Reactor } = await import(at('core'));
+const { createPoller, Events, explainSelection, Interest, Reactor } = await import(at('core'));
 const { TcpListener, TcpStream } = await import(at('net'));
 
-for (const backend of process.argv.slice(2)) {
+const backends = process.argv.slice(2);
+const selection = explainSelection();
+assert.equal(selection.chosen, backends[0], JSON.stringify(selection, null, 2));
+for (const backend of backends) {
+  waits(backend);
+  refusal(backend);
+  await nested(backend);
+  for (const mode of ['attached', 'blocking']) await echo(backend, mode);
+  const files = [backend, 'net'].map((name) => {
+    const file = require('node-gyp-build').path(join(packages, name));
+    // By its end, for a workspace is reached through a link, which Wine does not see through.
+    const end = file.replace(join(packages, name), '');
+    const loaded = Object.keys(require.cache).some((key) => key.endsWith(end));
+    assert.ok(loaded, `${file} is not what was loaded`);
+    return relative(packages, file);
+  });
+  console.log(`${process.platform} ${process.arch}, Node ${process.version}: ${files.join(', ')}`);
+}
+
+/** A wait that nothing ends is not early, and a notify ends one. */
+function waits(backend) {
   const poller = createPoller({ backend });
   const before = performance.now();
   assert.equal(poller.wait(20), 0);
@@ -21,17 +41,6 @@ for (const backend of process.argv.slice(2)) {
   poller.notify();
   assert.equal(poller.wait(10_000), 0);
   poller.close();
-  refusal(backend);
-  for (const mode of ['attached', 'blocking']) await echo(backend, mode);
-  const files = [backend, 'net'].map((name) => {
-    const file = require('node-gyp-build').path(join(packages, name));
-    // By its end, for a workspace is reached through a link, which Wine does not see through.
-    const end = relative(join(packages, name), file);
-    const loaded = Object.keys(require.cache).some((key) => key.endsWith(end));
-    assert.ok(loaded, `${file} is not what was loaded`);
-    return relative(packages, file);
-  });
-  console.log(`${process.platform} ${process.arch}, Node ${process.version}: ${files.join(', ')}`);
 }
 
 /** An error is that of libc, and of this thread. */
@@ -42,6 +51,23 @@ function refusal(backend) {
   closeSync(fd);
   assert.throws(() => poller.add(fd, Interest.readable, 1), { code: 'EBADF' });
   poller.close();
+}
+
+/** A poller that is a descriptor is readable in another when it is notified, by each driver. */
+async function nested(backend) {
+  const inner = createPoller({ backend });
+  for (const driver of inner.fd === undefined ? [] : inner.drivers) {
+    const reactor = new Reactor({ backend, driver });
+    const told = new Promise((resolve) => {
+      reactor.watch(inner.fd, Interest.readable, resolve, { mode: 'oneshot' });
+    });
+    setTimeout(() => inner.notify(), 5);
+    assert.equal(await told, Events.readable);
+    reactor.close();
+    // The notification is taken, for the next driver is to be told of its own.
+    assert.equal(inner.wait(10_000), 0);
+  }
+  inner.close();
 }
 
 async function echo(backend, mode) {

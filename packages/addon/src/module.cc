@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <napi.h>
 
+#include <new>
+
 #include "arguments.h"
 #include "poller.h"
 #include "pollux/wakers.h"
@@ -13,62 +15,86 @@ namespace pollux {
 namespace {
 
 // (id): true if such a poller is open in this process.
-Napi::Value Wake(const Napi::CallbackInfo& info) {
+napi_value Wake(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
   uint32_t id;
-  return Napi::Boolean::New(info.Env(), ReadUint32(info[0], &id) && NotifyWaker(id));
+  return arguments.Result(arguments.Uint32(0, &id) && NotifyWaker(id));
 }
 
 // (error): reports it as Node reports what nobody caught.
-void Report(const Napi::CallbackInfo& info) { napi_fatal_exception(info.Env(), info[0]); }
+napi_value Report(napi_env env, napi_callback_info info) {
+  napi_fatal_exception(env, Arguments(env, info)[0]);
+  return nullptr;
+}
 
 // (function): calls it; what it throws is reported, never thrown on. True if it threw.
-Napi::Value Call(const Napi::CallbackInfo& info) {
-  const bool threw = info[0].IsFunction() && CallAndReport(info.Env(), info[0]);
-  return Napi::Boolean::New(info.Env(), threw);
+napi_value Call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  return arguments.Result(arguments.IsFunction(0) && CallAndReport(env, arguments[0]));
+}
+
+Processes* ProcessesOf(const Arguments& arguments) {
+  return static_cast<Processes*>(arguments.data());
 }
 
 // (pid): a descriptor or a negative errno.
-Napi::Value PidfdOpen(const Napi::CallbackInfo& info) {
+napi_value PidfdOpen(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
   uint32_t pid;
-  const bool valid = ReadUint32(info[0], &pid) && pid > 0 && pid <= INT32_MAX;
-  auto* processes = info.Env().GetInstanceData<Processes>();
-  return Napi::Number::New(info.Env(), valid ? processes->Open(static_cast<int>(pid)) : -EINVAL);
+  if (!arguments.Uint32(0, &pid) || pid == 0 || pid > INT32_MAX) return arguments.Result(-EINVAL);
+  return arguments.Result(ProcessesOf(arguments)->Open(static_cast<int>(pid)));
 }
 
 // (fd, reap)
-Napi::Value PidfdStatus(const Napi::CallbackInfo& info) {
+napi_value PidfdStatus(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
   Fd fd;
-  if (!ReadFd(info[0], &fd)) return Napi::Number::New(info.Env(), 0);
-  const auto* processes = info.Env().GetInstanceData<Processes>();
-  return Napi::Number::New(info.Env(), processes->Exit(fd, info[1].ToBoolean().Value()));
+  if (!arguments.Descriptor(0, &fd)) return arguments.Result(0);
+  return arguments.Result(ProcessesOf(arguments)->Exit(fd, arguments.IsTrue(1)));
 }
 
 // (fd)
-Napi::Value PidfdClose(const Napi::CallbackInfo& info) {
+napi_value PidfdClose(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
   Fd fd;
-  if (!ReadFd(info[0], &fd)) return Napi::Number::New(info.Env(), -EBADF);
-  return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Processes>()->Close(fd));
+  if (!arguments.Descriptor(0, &fd)) return arguments.Result(-EBADF);
+  return arguments.Result(ProcessesOf(arguments)->Close(fd));
 }
 
 void CloseProcesses(void* processes) { static_cast<Processes*>(processes)->CloseAll(); }
 
+napi_property_descriptor Constant(const char* name, napi_value value) {
+  return {name, nullptr, nullptr, nullptr, nullptr, value, napi_enumerable, nullptr};
+}
+
+napi_property_descriptor Function(const char* name, napi_callback call, void* data = nullptr) {
+  return {name, nullptr, call, nullptr, nullptr, nullptr, napi_enumerable, data};
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Backend* backend = CreateBackend();
-  if (backend == nullptr) return exports;
-  exports.Set("name", Napi::String::New(env, backend->Name()));
-  exports.Set("capabilities", Napi::Number::New(env, backend->Capabilities()));
-  delete backend;
-  exports.Set("timedOut", Napi::Number::New(env, -ETIMEDOUT));
-  exports.Set("NativePoller", Poller::Define(env));
-  exports.Set("wake", Napi::Function::New<Wake>(env, "wake"));
-  exports.Set("report", Napi::Function::New<Report>(env, "report"));
-  exports.Set("call", Napi::Function::New<Call>(env, "call"));
-  auto* processes = new Processes();
+  auto* processes = new (std::nothrow) Processes();
+  if (backend == nullptr || processes == nullptr) {
+    delete backend;
+    delete processes;
+    return exports;
+  }
   env.SetInstanceData(processes);
   napi_add_env_cleanup_hook(env, CloseProcesses, processes);
-  exports.Set("pidfdOpen", Napi::Function::New<PidfdOpen>(env, "pidfdOpen"));
-  exports.Set("pidfdStatus", Napi::Function::New<PidfdStatus>(env, "pidfdStatus"));
-  exports.Set("pidfdClose", Napi::Function::New<PidfdClose>(env, "pidfdClose"));
+  const napi_property_descriptor properties[] = {
+      Constant("name", Napi::String::New(env, backend->Name())),
+      Constant("capabilities", Napi::Number::New(env, backend->Capabilities())),
+      Constant("timedOut", Napi::Number::New(env, -ETIMEDOUT)),
+      Constant("NativePoller", Poller::Define(env)),
+      Function("wake", Wake),
+      Function("report", Report),
+      Function("call", Call),
+      Function("pidfdOpen", PidfdOpen, processes),
+      Function("pidfdStatus", PidfdStatus, processes),
+      Function("pidfdClose", PidfdClose, processes),
+  };
+  delete backend;
+  napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;
 }
 

@@ -11,43 +11,86 @@
 
 namespace pollux {
 
-Napi::Function Poller::Define(Napi::Env env) {
-  return DefineClass(env, "NativePoller",
-                     {
-                         InstanceMethod<&Poller::Open>("open"),
-                         InstanceMethod<&Poller::Close>("close"),
-                         InstanceMethod<&Poller::Add>("add"),
-                         InstanceMethod<&Poller::Modify>("modify"),
-                         InstanceMethod<&Poller::Delete>("delete"),
-                         InstanceMethod<&Poller::CanWatch>("canWatch"),
-                         InstanceMethod<&Poller::WatchHandle>("watchHandle"),
-                         InstanceMethod<&Poller::UnwatchHandle>("unwatchHandle"),
-                         InstanceMethod<&Poller::WatchProcess>("watchProcess"),
-                         InstanceMethod<&Poller::UnwatchProcess>("unwatchProcess"),
-                         InstanceMethod<&Poller::WatchVnode>("watchVnode"),
-                         InstanceMethod<&Poller::UnwatchVnode>("unwatchVnode"),
-                         InstanceMethod<&Poller::Wait>("wait"),
-                         InstanceMethod<&Poller::Notify>("notify"),
-                         InstanceMethod<&Poller::Attach>("attach"),
-                         InstanceMethod<&Poller::Detach>("detach"),
-                         InstanceMethod<&Poller::Arm>("arm"),
-                         InstanceMethod<&Poller::Retime>("retime"),
-                         InstanceMethod<&Poller::Harvest>("harvest"),
-                         InstanceMethod<&Poller::KeepAlive>("keepAlive"),
-                         InstanceMethod<&Poller::WakerId>("wakerId"),
-                         InstanceMethod<&Poller::PollableFd>("pollableFd"),
-                         InstanceMethod<&Poller::ResolutionMs>("resolutionMs"),
-                         InstanceMethod<&Poller::ReadCounters>("readCounters"),
-                     });
+// One function of Node-API for all methods, which are its data: InstanceMethod would make one of
+// 400 bytes for each.
+struct Poller::Method {
+  const char* name;
+  int (Poller::*call)(const Arguments&);
+};
+
+const Poller::Method Poller::kMethods[] = {
+    {"open", &Poller::Open},
+    {"close", &Poller::Close},
+    {"add", &Poller::Add},
+    {"modify", &Poller::Modify},
+    {"delete", &Poller::Delete},
+    {"canWatch", &Poller::CanWatch},
+    {"watchHandle", &Poller::WatchHandle},
+    {"unwatchHandle", &Poller::UnwatchHandle},
+    {"watchProcess", &Poller::WatchProcess},
+    {"unwatchProcess", &Poller::UnwatchProcess},
+    {"watchVnode", &Poller::WatchVnode},
+    {"unwatchVnode", &Poller::UnwatchVnode},
+    {"wait", &Poller::Wait},
+    {"notify", &Poller::Notify},
+    {"attach", &Poller::Attach},
+    {"detach", &Poller::Detach},
+    {"arm", &Poller::Arm},
+    {"retime", &Poller::Retime},
+    {"harvest", &Poller::Harvest},
+    {"keepAlive", &Poller::KeepAlive},
+    {"wakerId", &Poller::WakerId},
+    {"pollableFd", &Poller::PollableFd},
+    {"resolutionNs", &Poller::ResolutionNs},
+    {"readCounters", &Poller::ReadCounters},
+};
+
+napi_value Poller::CallMethod(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  // V8 lets no receiver through that another class has made.
+  void* self = nullptr;
+  if (napi_unwrap(env, arguments.receiver(), &self) != napi_ok) return arguments.Result(-EINVAL);
+  const auto* method = static_cast<const Method*>(arguments.data());
+  return arguments.Result((static_cast<Poller*>(self)->*method->call)(arguments));
 }
 
-Napi::Value Poller::Result(const Napi::CallbackInfo& info, int result) {
-  napi_value value = nullptr;
-  napi_create_int32(info.Env(), result, &value);
-  return Napi::Value(info.Env(), value);
+napi_value Poller::Define(napi_env env) {
+  constexpr size_t count = sizeof kMethods / sizeof *kMethods;
+  napi_property_descriptor properties[count] = {};
+  for (size_t i = 0; i < count; i++) {
+    properties[i].utf8name = kMethods[i].name;
+    properties[i].method = &Poller::CallMethod;
+    properties[i].data = const_cast<Method*>(&kMethods[i]);
+  }
+  napi_value made = nullptr;
+  napi_define_class(env, "NativePoller", NAPI_AUTO_LENGTH, &Poller::Construct, nullptr, count,
+                    properties, &made);
+  return made;
 }
 
-Poller::Poller(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Poller>(info) {}
+// Without `new` the receiver is no object of ours, and cannot be wrapped.
+napi_value Poller::Construct(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  napi_value target = nullptr;
+  napi_get_new_target(env, info, &target);
+  auto* poller = target == nullptr ? nullptr : new (std::nothrow) Poller(env);
+  if (poller != nullptr && napi_wrap(env, arguments.receiver(), poller, &Poller::Finalize, nullptr,
+                                     &poller->wrapper_) == napi_ok) {
+    return arguments.receiver();
+  }
+  delete poller;
+  napi_throw_type_error(env, nullptr, "NativePoller cannot be made");
+  return nullptr;
+}
+
+// Its object was collected, or the environment ends.
+void Poller::Finalize(napi_env env, void* self, void*) {
+  auto* poller = static_cast<Poller*>(self);
+  napi_ref wrapper = poller->wrapper_;
+  // Before its reference: one that is attached lets go of that, and on Deno the end comes so.
+  delete poller;
+  napi_delete_reference(env, wrapper);
+}
 
 Poller::~Poller() { CloseAll(); }
 
@@ -67,31 +110,31 @@ void Poller::OnExit(void* self) {
 
 void Poller::HookCleanup() {
   UnhookCleanup();
-  hooked_ = napi_add_env_cleanup_hook(Env(), &Poller::OnExit, this) == napi_ok;
+  hooked_ = napi_add_env_cleanup_hook(env_, &Poller::OnExit, this) == napi_ok;
 }
 
 void Poller::UnhookCleanup() {
-  if (hooked_) napi_remove_env_cleanup_hook(Env(), &Poller::OnExit, this);
+  if (hooked_) napi_remove_env_cleanup_hook(env_, &Poller::OnExit, this);
   hooked_ = false;
 }
 
-Napi::Value Poller::Open(const Napi::CallbackInfo& info) {
+int Poller::Open(const Arguments&) {
   const int result = engine_.Open();
   if (result == 0) HookCleanup();
-  return Result(info, result);
+  return result;
 }
 
-Napi::Value Poller::Close(const Napi::CallbackInfo& info) {
+int Poller::Close(const Arguments&) {
   CloseAll();
-  return Result(info, 0);
+  return 0;
 }
 
 // (fd, interest, key, mode, exclusive)
-bool Poller::Registration(const Napi::CallbackInfo& info, Fd* fd, Ask* ask, uint32_t* key) {
+bool Poller::Registration(const Arguments& arguments, Fd* fd, Ask* ask, uint32_t* key) {
   uint32_t mode, exclusive;
-  if (!engine_.open() || !ReadFd(info[0], fd) || !ReadUint32(info[1], &ask->interest) ||
-      !ReadUint32(info[2], key) || !ReadUint32(info[3], &mode) ||
-      !ReadUint32(info[4], &exclusive)) {
+  if (!engine_.open() || !arguments.Descriptor(0, fd) || !arguments.Uint32(1, &ask->interest) ||
+      !arguments.Uint32(2, key) || !arguments.Uint32(3, &mode) ||
+      !arguments.Uint32(4, &exclusive)) {
     return false;
   }
   if ((ask->interest & ~static_cast<uint32_t>(kInterestMask)) != 0 || mode > 2) return false;
@@ -100,101 +143,122 @@ bool Poller::Registration(const Napi::CallbackInfo& info, Fd* fd, Ask* ask, uint
   return true;
 }
 
-Napi::Value Poller::Add(const Napi::CallbackInfo& info) {
+int Poller::Add(const Arguments& arguments) {
   Fd fd;
   Ask ask;
   uint32_t key;
-  if (!Registration(info, &fd, &ask, &key)) return Result(info, -EINVAL);
-  return Result(info, engine_.Add(fd, ask, key));
+  if (!Registration(arguments, &fd, &ask, &key)) return -EINVAL;
+  return engine_.Add(fd, ask, key);
 }
 
-Napi::Value Poller::Modify(const Napi::CallbackInfo& info) {
+int Poller::Modify(const Arguments& arguments) {
   Fd fd;
   Ask ask;
   uint32_t key;
-  if (!Registration(info, &fd, &ask, &key)) return Result(info, -EINVAL);
-  return Result(info, engine_.Modify(fd, ask, key));
+  if (!Registration(arguments, &fd, &ask, &key)) return -EINVAL;
+  return engine_.Modify(fd, ask, key);
 }
 
-Napi::Value Poller::Delete(const Napi::CallbackInfo& info) {
+int Poller::Delete(const Arguments& arguments) {
   Fd fd;
-  if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
-  return Result(info, engine_.Delete(fd));
+  if (!engine_.open() || !arguments.Descriptor(0, &fd)) return -EINVAL;
+  return engine_.Delete(fd);
 }
 
-Napi::Value Poller::CanWatch(const Napi::CallbackInfo& info) {
+int Poller::CanWatch(const Arguments& arguments) {
   Fd fd;
-  if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
-  return Result(info, engine_.CanWatch(fd));
+  if (!engine_.open() || !arguments.Descriptor(0, &fd)) return -EINVAL;
+  return engine_.CanWatch(fd);
 }
 
 // (timeoutMs, events)
-Napi::Value Poller::Wait(const Napi::CallbackInfo& info) {
+int Poller::Wait(const Arguments& arguments) {
   double timeout;
   Record* records;
   uint32_t capacity;
-  if (!engine_.open() || engine_.attached() || !ReadNumber(info[0], &timeout) ||
-      !ReadRecords(info[1], &records, &capacity)) {
-    return Result(info, -EINVAL);
+  if (!engine_.open() || engine_.attached() || !arguments.Number(0, &timeout) ||
+      !arguments.Records(1, &records, &capacity)) {
+    return -EINVAL;
   }
-  return Result(info, engine_.Wait(TimeoutFromMs(timeout), records, capacity));
+  return engine_.Wait(TimeoutFromMs(timeout), records, capacity);
 }
 
-Napi::Value Poller::Notify(const Napi::CallbackInfo& info) {
-  if (!engine_.open()) return Result(info, -EINVAL);
+int Poller::Notify(const Arguments&) {
+  if (!engine_.open()) return -EINVAL;
   engine_.Notify();
-  return Result(info, 0);
+  return 0;
 }
 
 // (callback, driver): `callback` is called on the JavaScript thread, inside a
 // callback scope of Node's, each time there is something to harvest. Driver 0 is
 // the wait thread, 1 is Node's own libuv loop.
-Napi::Value Poller::Attach(const Napi::CallbackInfo& info) {
+int Poller::Attach(const Arguments& arguments) {
   uint32_t driver = 0;
-  if (!engine_.open() || !info[0].IsFunction() || !ReadUint32(info[1], &driver) || driver > 1) {
-    return Result(info, -EINVAL);
-  }
-  if (attachment_ != nullptr || uv_.running()) return Result(info, -EALREADY);
-  const int result =
-      driver == 0 ? AttachThread(info.Env(), info[0]) : AttachUv(info.Env(), info[0]);
-  if (result < 0) return Result(info, result);
+  if (!arguments.IsFunction(0) || !arguments.Uint32(1, &driver) || driver > 1) return -EINVAL;
+  int result = Attachable();
+  if (result < 0) return result;
+  result = driver == 0 ? AttachThread(arguments.env(), arguments[0])
+                       : AttachUv(arguments.env(), arguments[0]);
+  if (result < 0) return result;
   // Cleanup hooks run last in, first out: ours must come before the one that the
   // threadsafe function has just added.
   HookCleanup();
-  Ref();  // a thread, or a loop, is running on us: not to be collected
-  return Result(info, 0);
+  // A thread, or a loop, is running on us: not to be collected.
+  napi_reference_ref(env_, wrapper_, nullptr);
+  return 0;
+}
+
+// Asked again once Node has made the resource of an async context: it calls the
+// `init` hooks of node:async_hooks, which may have closed or attached us.
+int Poller::Attachable() const {
+  if (!engine_.open()) return -EINVAL;
+  return attachment_ != nullptr || uv_.running() ? -EALREADY : 0;
 }
 
 int Poller::AttachThread(napi_env env, napi_value callback) {
   auto* attachment = new (std::nothrow) Attachment{this};
   if (attachment == nullptr) return -ENOMEM;
   napi_value name;
+  napi_threadsafe_function ready;
   if (napi_create_string_utf8(env, "POLLUX", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, attachment,
                                       &Poller::FinalizeAttachment, attachment,
-                                      &Poller::CallJavaScript, &ready_) != napi_ok) {
+                                      &Poller::CallJavaScript, &ready) != napi_ok) {
     delete attachment;
     return -ENOMEM;
   }
+  napi_unref_threadsafe_function(env, ready);
+  int result = Attachable();
+  if (result < 0) {
+    napi_release_threadsafe_function(ready, napi_tsfn_abort);
+    return result;
+  }
   attachment_ = attachment;
-  napi_unref_threadsafe_function(env, ready_);
-  const int result = engine_.Attach(&Poller::OnReady, this);
+  ready_ = ready;
+  result = engine_.Attach(&Poller::OnReady, this);
   if (result < 0) DetachAll();
   return result;
 }
 
 int Poller::AttachUv(napi_env env, napi_value callback) {
-  const Fd fd = engine_.backend()->PollableFd();
-  if (fd == kNoFd) return -ENOSYS;
+  if (engine_.backend()->PollableFd() == kNoFd) return -ENOSYS;
   napi_value name;
+  napi_async_context context;
   if (napi_create_string_utf8(env, "POLLUX", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_reference(env, callback, 1, &callback_) != napi_ok ||
-      napi_async_init(env, nullptr, name, &context_) != napi_ok) {
-    DetachUv();
+      napi_async_init(env, nullptr, name, &context) != napi_ok) {
     return -ENOMEM;
   }
-  int result = engine_.AttachPolled();
-  if (result == 0) result = uv_.Start(env, fd, &Poller::OnPolled, this);
+  int result = Attachable();
+  if (result < 0) {
+    napi_async_destroy(env, context);
+    return result;
+  }
+  context_ = context;
+  const bool kept = napi_create_reference(env, callback, 1, &callback_) == napi_ok;
+  result = kept ? engine_.AttachPolled() : -ENOMEM;
+  if (result == 0) {
+    result = uv_.Start(env, engine_.backend()->PollableFd(), &Poller::OnPolled, this);
+  }
   if (result < 0) {
     engine_.Detach();
     DetachUv();
@@ -216,8 +280,8 @@ int Poller::ArmUv() {
 
 void Poller::DetachUv() {
   uv_.Stop();
-  if (callback_ != nullptr) napi_delete_reference(Env(), callback_);
-  if (context_ != nullptr) napi_async_destroy(Env(), context_);
+  if (callback_ != nullptr) napi_delete_reference(env_, callback_);
+  if (context_ != nullptr) napi_async_destroy(env_, context_);
   callback_ = nullptr;
   context_ = nullptr;
 }
@@ -227,12 +291,13 @@ void Poller::DetachUv() {
 void Poller::OnPolled(void* self) {
   auto* poller = static_cast<Poller*>(self);
   poller->armed_ = false;
-  napi_env env = poller->Env();
+  napi_env env = poller->env_;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  poller->Value();  // held by the scope: the callback may close us, and let go of us
-  napi_value callback, receiver;
-  if (napi_get_reference_value(env, poller->callback_, &callback) == napi_ok &&
+  // The first is held by the scope: the callback may close us, and let go of us.
+  napi_value self_value, callback, receiver;
+  if (napi_get_reference_value(env, poller->wrapper_, &self_value) == napi_ok &&
+      napi_get_reference_value(env, poller->callback_, &callback) == napi_ok &&
       napi_get_global(env, &receiver) == napi_ok) {
     ReportThrown(
         env, napi_make_callback(env, poller->context_, receiver, callback, 0, nullptr, nullptr));
@@ -244,9 +309,9 @@ void Poller::OnPolled(void* self) {
   napi_close_handle_scope(env, scope);
 }
 
-Napi::Value Poller::Detach(const Napi::CallbackInfo& info) {
+int Poller::Detach(const Arguments&) {
   DetachAll();
-  return Result(info, 0);
+  return 0;
 }
 
 void Poller::DetachAll() {
@@ -260,7 +325,7 @@ void Poller::DetachAll() {
     ready_ = nullptr;
   }
   // Reset by Node when the environment ends: Unref would then be an error.
-  if (attached && hooked_) Unref();
+  if (attached && hooked_) napi_reference_unref(env_, wrapper_, nullptr);
 }
 
 void Poller::FinalizeAttachment(napi_env, void* data, void*) {
@@ -280,38 +345,38 @@ void Poller::CallJavaScript(napi_env env, napi_value callback, void* context, vo
 }
 
 // (timeoutMs, capacity)
-Napi::Value Poller::Arm(const Napi::CallbackInfo& info) {
+int Poller::Arm(const Arguments& arguments) {
   double timeout;
   uint32_t capacity;
-  if (!engine_.open() || !engine_.attached() || !ReadNumber(info[0], &timeout) ||
-      !ReadUint32(info[1], &capacity) || capacity == 0 || capacity > INT32_MAX / 16) {
-    return Result(info, -EINVAL);
+  if (!engine_.open() || !engine_.attached() || !arguments.Number(0, &timeout) ||
+      !arguments.Uint32(1, &capacity) || capacity == 0 || capacity > INT32_MAX / 16) {
+    return -EINVAL;
   }
-  if (uv_.running() && armed_) return Result(info, -EALREADY);
+  if (uv_.running() && armed_) return -EALREADY;
   const int armed = engine_.Arm(TimeoutFromMs(timeout), capacity);
-  if (armed < 0 || !uv_.running()) return Result(info, armed);
-  return Result(info, ArmUv());
+  if (armed < 0 || !uv_.running()) return armed;
+  return ArmUv();
 }
 
 // (timeoutMs)
-Napi::Value Poller::Retime(const Napi::CallbackInfo& info) {
+int Poller::Retime(const Arguments& arguments) {
   double timeout;
-  if (!engine_.open() || !engine_.attached() || !ReadNumber(info[0], &timeout)) {
-    return Result(info, -EINVAL);
+  if (!engine_.open() || !engine_.attached() || !arguments.Number(0, &timeout)) {
+    return -EINVAL;
   }
   engine_.Retime(TimeoutFromMs(timeout));
-  return Result(info, 0);
+  return 0;
 }
 
 // (events)
-Napi::Value Poller::Harvest(const Napi::CallbackInfo& info) {
+int Poller::Harvest(const Arguments& arguments) {
   Record* records;
   uint32_t capacity;
-  if (!engine_.open() || !engine_.attached() || !ReadRecords(info[0], &records, &capacity)) {
-    return Result(info, -EINVAL);
+  if (!engine_.open() || !engine_.attached() || !arguments.Records(0, &records, &capacity)) {
+    return -EINVAL;
   }
   // Not announced yet. To look now would take the deadline, or the notify, that libuv is to see.
-  if (uv_.running() && armed_) return Result(info, 0);
+  if (uv_.running() && armed_) return 0;
   const int written = engine_.Harvest(records, capacity);
   const uint64_t rebuilds = engine_.backend()->counters().rebuilds;
   if (uv_.running() && rebuilds != rebuilds_) {
@@ -320,57 +385,47 @@ Napi::Value Poller::Harvest(const Napi::CallbackInfo& info) {
     uv_.Pause();
     polling_ = false;
   }
-  return Result(info, written);
+  return written;
 }
 
 // (keep): whether the attached poller keeps the event loop alive.
-Napi::Value Poller::KeepAlive(const Napi::CallbackInfo& info) {
-  const bool keep = info[0].ToBoolean().Value();
+int Poller::KeepAlive(const Arguments& arguments) {
+  const bool keep = arguments.IsTrue(0);
   if (uv_.running()) {
     uv_.KeepAlive(keep);
-    return Result(info, 0);
+    return 0;
   }
-  if (ready_ == nullptr) return Result(info, -EINVAL);
+  if (ready_ == nullptr) return -EINVAL;
   if (keep) {
-    napi_ref_threadsafe_function(info.Env(), ready_);
+    napi_ref_threadsafe_function(arguments.env(), ready_);
   } else {
-    napi_unref_threadsafe_function(info.Env(), ready_);
+    napi_unref_threadsafe_function(arguments.env(), ready_);
   }
-  return Result(info, 0);
+  return 0;
 }
 
-Napi::Value Poller::WakerId(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), engine_.open() ? engine_.waker_id() : 0);
+int Poller::WakerId(const Arguments&) {
+  return engine_.open() ? static_cast<int>(engine_.waker_id()) : 0;
 }
 
 // -1 where there is none.
-Napi::Value Poller::PollableFd(const Napi::CallbackInfo& info) {
-  const Fd fd = engine_.open() ? engine_.backend()->PollableFd() : kNoFd;
-  return Napi::Number::New(info.Env(), fd == kNoFd ? -1.0 : static_cast<double>(fd));
+int Poller::PollableFd(const Arguments&) {
+  return static_cast<int>(engine_.open() ? engine_.backend()->PollableFd() : kNoFd);
 }
 
-Napi::Value Poller::ResolutionMs(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(),
-                           engine_.open() ? engine_.backend()->ResolutionNs() / 1e6 : 0);
+int Poller::ResolutionNs(const Arguments&) {
+  return engine_.open() ? static_cast<int>(engine_.backend()->ResolutionNs()) : 0;
 }
 
 // (Float64Array of three): stale events, rebuilds, wakeups.
-Napi::Value Poller::ReadCounters(const Napi::CallbackInfo& info) {
-  napi_typedarray_type type;
-  size_t length;
-  void* data;
-  if (!engine_.open() ||
-      napi_get_typedarray_info(info.Env(), info[0], &type, &length, &data, nullptr, nullptr) !=
-          napi_ok ||
-      type != napi_float64_array || data == nullptr || length < 3) {
-    return Result(info, -EINVAL);
-  }
-  auto* out = static_cast<double*>(data);
+int Poller::ReadCounters(const Arguments& arguments) {
+  double* out;
+  if (!engine_.open() || !arguments.Doubles(0, 3, &out)) return -EINVAL;
   const Counters& counters = engine_.backend()->counters();
   out[0] = static_cast<double>(counters.stale);
   out[1] = static_cast<double>(counters.rebuilds);
   out[2] = static_cast<double>(engine_.wakeups());
-  return Result(info, 0);
+  return 0;
 }
 
 }  // namespace pollux

@@ -7,18 +7,18 @@
 // `NativePoller` in packages/core/src/backend.ts.
 #pragma once
 
-#include <napi.h>
-
+#include "arguments.h"
 #include "pollux/engine.h"
 #include "pollux/uv_loop.h"
 
 namespace pollux {
 
-class Poller : public Napi::ObjectWrap<Poller> {
+class Poller {
  public:
-  static Napi::Function Define(Napi::Env env);
-  explicit Poller(const Napi::CallbackInfo& info);
-  ~Poller() override;
+  // The class; null with an exception pending.
+  static napi_value Define(napi_env env);
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
 
  private:
   // Lives until the threadsafe function is gone, which may outlive the poller.
@@ -26,33 +26,40 @@ class Poller : public Napi::ObjectWrap<Poller> {
     Poller* poller;
   };
 
-  Napi::Value Open(const Napi::CallbackInfo& info);
-  Napi::Value Close(const Napi::CallbackInfo& info);
-  Napi::Value Add(const Napi::CallbackInfo& info);
-  Napi::Value Modify(const Napi::CallbackInfo& info);
-  Napi::Value Delete(const Napi::CallbackInfo& info);
-  Napi::Value CanWatch(const Napi::CallbackInfo& info);
-  Napi::Value WatchHandle(const Napi::CallbackInfo& info);
-  Napi::Value UnwatchHandle(const Napi::CallbackInfo& info);
-  Napi::Value WatchProcess(const Napi::CallbackInfo& info);
-  Napi::Value UnwatchProcess(const Napi::CallbackInfo& info);
-  Napi::Value WatchVnode(const Napi::CallbackInfo& info);
-  Napi::Value UnwatchVnode(const Napi::CallbackInfo& info);
-  Napi::Value Wait(const Napi::CallbackInfo& info);
-  Napi::Value Notify(const Napi::CallbackInfo& info);
-  Napi::Value Attach(const Napi::CallbackInfo& info);
-  Napi::Value Detach(const Napi::CallbackInfo& info);
-  Napi::Value Arm(const Napi::CallbackInfo& info);
-  Napi::Value Retime(const Napi::CallbackInfo& info);
-  Napi::Value Harvest(const Napi::CallbackInfo& info);
-  Napi::Value KeepAlive(const Napi::CallbackInfo& info);
-  Napi::Value WakerId(const Napi::CallbackInfo& info);
-  Napi::Value PollableFd(const Napi::CallbackInfo& info);
-  Napi::Value ResolutionMs(const Napi::CallbackInfo& info);
-  Napi::Value ReadCounters(const Napi::CallbackInfo& info);
+  struct Method;
+  static const Method kMethods[];
+  static napi_value CallMethod(napi_env env, napi_callback_info info);
+  static napi_value Construct(napi_env env, napi_callback_info info);
+  static void Finalize(napi_env env, void* self, void* hint);
+  explicit Poller(napi_env env) : env_(env) {}
+  ~Poller();
 
-  static Napi::Value Result(const Napi::CallbackInfo& info, int result);
-  bool Registration(const Napi::CallbackInfo& info, Fd* fd, Ask* ask, uint32_t* key);
+  int Open(const Arguments& arguments);
+  int Close(const Arguments& arguments);
+  int Add(const Arguments& arguments);
+  int Modify(const Arguments& arguments);
+  int Delete(const Arguments& arguments);
+  int CanWatch(const Arguments& arguments);
+  int WatchHandle(const Arguments& arguments);
+  int UnwatchHandle(const Arguments& arguments);
+  int WatchProcess(const Arguments& arguments);
+  int UnwatchProcess(const Arguments& arguments);
+  int WatchVnode(const Arguments& arguments);
+  int UnwatchVnode(const Arguments& arguments);
+  int Wait(const Arguments& arguments);
+  int Notify(const Arguments& arguments);
+  int Attach(const Arguments& arguments);
+  int Detach(const Arguments& arguments);
+  int Arm(const Arguments& arguments);
+  int Retime(const Arguments& arguments);
+  int Harvest(const Arguments& arguments);
+  int KeepAlive(const Arguments& arguments);
+  int WakerId(const Arguments& arguments);
+  int PollableFd(const Arguments& arguments);
+  int ResolutionNs(const Arguments& arguments);
+  int ReadCounters(const Arguments& arguments);
+
+  bool Registration(const Arguments& arguments, Fd* fd, Ask* ask, uint32_t* key);
   void CloseAll();
   void DetachAll();
   void HookCleanup();
@@ -61,12 +68,15 @@ class Poller : public Napi::ObjectWrap<Poller> {
   static void OnExit(void* self);
   static void CallJavaScript(napi_env env, napi_value callback, void* context, void* data);
   static void FinalizeAttachment(napi_env env, void* data, void* hint);
+  int Attachable() const;
   int AttachThread(napi_env env, napi_value callback);
   int AttachUv(napi_env env, napi_value callback);
   void DetachUv();
   int ArmUv();
   static void OnPolled(void* self);
 
+  napi_env env_;
+  napi_ref wrapper_ = nullptr;  // weak but while attached
   Engine engine_;
   napi_threadsafe_function ready_ = nullptr;
   Attachment* attachment_ = nullptr;

@@ -8,53 +8,53 @@
 namespace pollux {
 
 // (handle, key)
-Napi::Value Poller::WatchHandle(const Napi::CallbackInfo& info) {
+int Poller::WatchHandle(const Arguments& arguments) {
   uint32_t handle, key;
-  if (!engine_.open() || !ReadUint32(info[0], &handle) || !ReadUint32(info[1], &key)) {
-    return Result(info, -EINVAL);
+  if (!engine_.open() || !arguments.Uint32(0, &handle) || !arguments.Uint32(1, &key)) {
+    return -EINVAL;
   }
-  return Result(info, engine_.backend()->WatchHandle(handle, key));
+  return engine_.backend()->WatchHandle(handle, key);
 }
 
 // (handle)
-Napi::Value Poller::UnwatchHandle(const Napi::CallbackInfo& info) {
+int Poller::UnwatchHandle(const Arguments& arguments) {
   uint32_t handle;
-  if (!engine_.open() || !ReadUint32(info[0], &handle)) return Result(info, -EINVAL);
-  return Result(info, engine_.backend()->UnwatchHandle(handle));
+  if (!engine_.open() || !arguments.Uint32(0, &handle)) return -EINVAL;
+  return engine_.backend()->UnwatchHandle(handle);
 }
 
 // (pid, key)
-Napi::Value Poller::WatchProcess(const Napi::CallbackInfo& info) {
+int Poller::WatchProcess(const Arguments& arguments) {
   uint32_t pid, key;
-  if (!engine_.open() || !ReadUint32(info[0], &pid) || !ReadUint32(info[1], &key)) {
-    return Result(info, -EINVAL);
+  if (!engine_.open() || !arguments.Uint32(0, &pid) || !arguments.Uint32(1, &key)) {
+    return -EINVAL;
   }
-  return Result(info, engine_.backend()->WatchProcess(static_cast<int>(pid), key));
+  return engine_.backend()->WatchProcess(static_cast<int>(pid), key);
 }
 
 // (pid)
-Napi::Value Poller::UnwatchProcess(const Napi::CallbackInfo& info) {
+int Poller::UnwatchProcess(const Arguments& arguments) {
   uint32_t pid;
-  if (!engine_.open() || !ReadUint32(info[0], &pid)) return Result(info, -EINVAL);
-  return Result(info, engine_.backend()->UnwatchProcess(static_cast<int>(pid)));
+  if (!engine_.open() || !arguments.Uint32(0, &pid)) return -EINVAL;
+  return engine_.backend()->UnwatchProcess(static_cast<int>(pid));
 }
 
 // (fd, changes, key)
-Napi::Value Poller::WatchVnode(const Napi::CallbackInfo& info) {
+int Poller::WatchVnode(const Arguments& arguments) {
   Fd fd;
   uint32_t changes, key;
-  if (!engine_.open() || !ReadFd(info[0], &fd) || !ReadUint32(info[1], &changes) ||
-      !ReadUint32(info[2], &key)) {
-    return Result(info, -EINVAL);
+  if (!engine_.open() || !arguments.Descriptor(0, &fd) || !arguments.Uint32(1, &changes) ||
+      !arguments.Uint32(2, &key)) {
+    return -EINVAL;
   }
-  return Result(info, engine_.backend()->WatchVnode(fd, changes, key));
+  return engine_.backend()->WatchVnode(fd, changes, key);
 }
 
 // (fd)
-Napi::Value Poller::UnwatchVnode(const Napi::CallbackInfo& info) {
+int Poller::UnwatchVnode(const Arguments& arguments) {
   Fd fd;
-  if (!engine_.open() || !ReadFd(info[0], &fd)) return Result(info, -EINVAL);
-  return Result(info, engine_.backend()->UnwatchVnode(fd));
+  if (!engine_.open() || !arguments.Descriptor(0, &fd)) return -EINVAL;
+  return engine_.backend()->UnwatchVnode(fd);
 }
 
 }  // namespace pollux

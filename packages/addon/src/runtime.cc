@@ -26,7 +26,10 @@
 namespace {
 
 [[noreturn]] void Die(const char* what) {
-  fprintf(stderr, "pollux: %s\n", what);
+  // Not fprintf: mingw would link all of its own, floating point and all.
+  fputs("pollux: ", stderr);
+  fputs(what, stderr);
+  fputs("\n", stderr);
   abort();
 }
 

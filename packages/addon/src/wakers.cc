@@ -42,7 +42,8 @@ Entry* Find(uint32_t id) {
 
 uint32_t RegisterWaker(Backend* backend, Wakeup* wakeup) {
   Lock lock(mutex);
-  if (last_id == UINT32_MAX) return 0;
+  // The methods of the class return an int.
+  if (last_id == INT32_MAX) return 0;
   if (count == capacity) {
     const uint32_t larger = capacity == 0 ? 16 : capacity * 2;
     auto* grown = static_cast<Entry*>(realloc(entries, larger * sizeof(Entry)));

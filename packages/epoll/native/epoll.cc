@@ -241,7 +241,7 @@ int Epoll::SameFile(const Registration& paused) {
   Identity now;
   const int result = Identity::Of(paused.fd, &now);
   if (result < 0) return result;
-  return now == paused.identity ? 0 : -ENOENT;
+  return now.MayBe(paused.identity) ? 0 : -ENOENT;
 }
 
 int Epoll::Add(Fd fd, Ask ask, uint32_t key) {

@@ -235,7 +235,7 @@ int Kqueue::LooksSame(const Registration& r) {
   Identity now;
   const int result = Identity::Of(r.fd, &now);
   if (result < 0) return result;
-  return now == r.identity ? 0 : -ENOENT;
+  return now.MayBe(r.identity) ? 0 : -ENOENT;
 }
 
 // Asks the kernel about a descriptor of which it has no knote, without keeping one.

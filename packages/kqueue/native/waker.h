@@ -6,10 +6,9 @@
 #pragma once
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "changes.h"
+#include "pollux/wake_pipe.h"
 
 namespace pollux {
 
@@ -28,15 +27,11 @@ class Waker {
     return has_user_ ? 0 : OpenPipe();
   }
 
-  void Close() {
-    if (read_ >= 0) close(read_);
-    if (write_ >= 0) close(write_);
-    read_ = write_ = -1;
-  }
+  void Close() { pipe_.Close(); }
 
   // Whether EVFILT_USER works here.
   bool has_user() const { return has_user_; }
-  bool Owns(int fd) const { return fd >= 0 && (fd == read_ || fd == write_); }
+  bool Owns(int fd) const { return pipe_.Owns(fd); }
 
   // Async-signal-safe, any thread.
   void Ring() {
@@ -49,10 +44,7 @@ class Waker {
       return;
     }
 #endif
-    const char one = 1;
-    // EAGAIN: the pipe is full, so it is readable already.
-    while (write(write_, &one, 1) < 0 && errno == EINTR) {
-    }
+    pipe_.Ring();
   }
 
   // Of an event with kOwn: whether it is the bell. It is silenced.
@@ -60,12 +52,8 @@ class Waker {
 #ifdef EVFILT_USER
     if (has_user_) return event.filter == EVFILT_USER;  // EV_CLEAR has silenced it
 #endif
-    if (event.filter != EVFILT_READ || static_cast<int>(event.ident) != read_) return false;
-    char drained[64];
-    ssize_t got;
-    do {
-      got = read(read_, drained, sizeof drained);
-    } while (got == static_cast<ssize_t>(sizeof drained) || (got < 0 && errno == EINTR));
+    if (event.filter != EVFILT_READ || static_cast<int>(event.ident) != pipe_.fd()) return false;
+    pipe_.Silence();
     return true;
   }
 
@@ -96,26 +84,16 @@ class Waker {
 #endif
 
   int OpenPipe() {
-    int ends[2];
-    if (pipe(ends) != 0) return -errno;
-    read_ = ends[0];
-    write_ = ends[1];
-    // macOS has no pipe2. A child forked by another thread between pipe and fcntl
-    // inherits the two: open, but unused there.
-    for (const int end : ends) {
-      if (fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || fcntl(end, F_SETFL, O_NONBLOCK) != 0) {
-        return -errno;
-      }
-    }
+    const int opened = pipe_.Open();
+    if (opened < 0) return opened;
     Changes add;
-    add.Put(static_cast<uintptr_t>(read_), EVFILT_READ, EV_ADD, 0, 0, kOwn);
+    add.Put(static_cast<uintptr_t>(pipe_.fd()), EVFILT_READ, EV_ADD, 0, 0, kOwn);
     const int result = add.Apply(kq_);
     return result < 0 ? result : -add.error(0);
   }
 
   int kq_ = -1;
-  int read_ = -1;
-  int write_ = -1;
+  WakePipe pipe_;  // open where it is needed
   bool has_user_ = false;
 };
 

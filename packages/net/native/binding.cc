@@ -54,7 +54,7 @@ bool DecodeArray(napi_env env, napi_value handle, napi_typedarray_type wanted, v
                  size_t* size) {
   bool is_array = false;
   if (napi_is_typedarray(env, handle, &is_array) != napi_ok || !is_array) return false;
-  napi_typedarray_type type;
+  napi_typedarray_type type = napi_int8_array;  // some versions of Node leave it for a Float16Array
   if (napi_get_typedarray_info(env, handle, &type, size, data, nullptr, nullptr) != napi_ok) {
     return false;
   }

@@ -1,7 +1,6 @@
 // See interfaces.h.
 #include "interfaces.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 // After Winsock.
 #include <iphlpapi.h>
@@ -17,7 +16,8 @@ uint32_t ZoneIndex(const char* zone) {
 
 // A number, as everywhere on Windows.
 void ZoneName(uint32_t index, char* name) {
-  snprintf(name, kZoneRoom, "%lu", (unsigned long)index);
+  static_assert(kZoneRoom >= sizeof "4294967295");
+  _ultoa(index, name, 10);
 }
 
 }  // namespace pollux::net

@@ -25,6 +25,7 @@
 #include "pollux/clock.h"
 #include "pollux/events.h"
 #include "pollux/stateless.h"
+#include "pollux/wake_pipe.h"
 
 namespace pollux {
 namespace {
@@ -109,7 +110,7 @@ class Entries {
   uint32_t room_ = 0;
 };
 
-class Poll final : public StatelessBackend {
+class Poll final : public StatelessBackend<WakePipe> {
  public:
   const char* Name() const override { return "poll"; }
   uint32_t Capabilities() const override {

@@ -30,6 +30,7 @@
 #include "pollux/backend.h"
 #include "pollux/clock.h"
 #include "pollux/stateless.h"
+#include "pollux/wake_pipe.h"
 
 namespace pollux {
 namespace {
@@ -98,7 +99,7 @@ class Bitmaps {
 
 bool IsOpen(int fd) { return fcntl(fd, F_GETFD) != -1; }
 
-class Select final : public StatelessBackend {
+class Select final : public StatelessBackend<WakePipe> {
  public:
   const char* Name() const override { return "select"; }
   uint32_t Capabilities() const override { return kAnyDescriptor; }

@@ -1,10 +1,9 @@
 // The select backend on Winsock: the fallback where the driver under it cannot be asked directly.
 //
 // Winsock's fd_set is a count and an array of sockets, and its size is the caller's: FD_SETSIZE
-// (64) bounds only the type, so the arrays here are our own. There is no memory in select, so
-// oneshot is disarmed by hand and Block waits on a snapshot, as in select_posix.cc. The waker is a
-// UDP socket connected to itself, for select takes sockets only; it also keeps the sets from being
-// empty, which Winsock refuses.
+// (64) bounds only the type, so the arrays here are our own, and each snapshot is made from the
+// table. What it has in common with other primitives that have no memory is in pollux/stateless.h.
+// The waker also keeps the sets from being empty, which Winsock refuses.
 //
 // A connection that fails shows in the third set alone, which is that of urgent bytes too. So a
 // stream that was not connected when it was registered is in that set whatever was asked for, and
@@ -17,7 +16,8 @@
 
 #include "pollux/backend.h"
 #include "pollux/clock.h"
-#include "pollux/registrations.h"
+#include "pollux/stateless.h"
+#include "pollux/wake_socket.h"
 #include "pollux/winsock_error.h"
 
 namespace pollux {
@@ -72,47 +72,37 @@ bool IsConnected(Fd fd) {
   return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
 }
 
-class Select final : public Backend {
+class Select final : public StatelessBackend<WakeSocket> {
  public:
   const char* Name() const override { return "select"; }
   uint32_t Capabilities() const override { return 0; }
   uint32_t ResolutionNs() const override { return 1000000; }
-  bool ChangesNeedWake() const override { return true; }
 
   ~Select() override { Close(); }
   int Open() override;
   void Close() override;
-  int Add(Fd fd, Ask ask, uint32_t key) override;
-  int Modify(Fd fd, Ask ask, uint32_t key) override;
-  int Delete(Fd fd) override;
-  int CanWatch(Fd fd) override;
   int Prepare(uint32_t capacity) override;
   int Block(uint64_t timeout_ns, bool* woken) override;
   int Harvest(Record* records, uint32_t capacity) override;
-  void Wake() override;
 
  private:
   enum Set { kRead, kWrite, kExcept, kSets };
 
-  int OpenWaker();
-  void Notice(Registration* registration) const;
+  // There is no list beside the table: Prepare makes the snapshot from it.
+  bool Reserve(Fd) override { return true; }
+  void Want(Registration* registration) override;
+  void Unwant(Registration*) override {}
   uint32_t HarvestClosed(Record* records);
   void Gather(Set set);
   uint32_t EventsOf(Registration* registration);
-  bool InSnapshot(const Registration& r) const {
-    return r.in_kernel && r.armed && r.generation <= snapshot_generation_;
-  }
 
   bool started_ = false;  // WSAStartup
-  Fd waker_ = kNoFd;
-  Registrations table_;
 
   // The private buffer: Block's between Prepare and Harvest.
   SocketSet snapshot_[kSets];
   SocketSet found_[kSets];
   int found_result_ = 0;  // how many select found, less the waker, or -EBADF
   uint32_t prepared_ = 0;
-  uint64_t snapshot_generation_ = 0;
   // While Harvest runs: who was found, each once.
   SocketSet ready_;
   // Where the last harvest ran out of room; the next begins there.
@@ -123,90 +113,20 @@ int Select::Open() {
   WSADATA data;
   if (WSAStartup(MAKEWORD(2, 2), &data) != 0) return -ENOSYS;
   started_ = true;
-  const int result = OpenWaker();
+  const int result = waker_.Open();
   if (result < 0) Close();
   return result;
 }
 
-// Bound to a port of the loopback and connected to that very port, so it takes datagrams from
-// itself only. Not inheritable.
-int Select::OpenWaker() {
-  waker_ = WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0,
-                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-  if (waker_ == INVALID_SOCKET) return LastWinsockError();
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto* at = reinterpret_cast<sockaddr*>(&address);
-  int size = sizeof address;
-  u_long on = 1;
-  if (bind(waker_, at, size) != 0 || getsockname(waker_, at, &size) != 0 ||
-      connect(waker_, at, size) != 0 || ioctlsocket(waker_, FIONBIO, &on) != 0) {
-    return LastWinsockError();
-  }
-  return 0;
-}
-
 void Select::Close() {
-  if (waker_ != kNoFd) closesocket(waker_);
-  waker_ = kNoFd;
+  waker_.Close();
   if (started_) WSACleanup();
   started_ = false;
 }
 
 // A stream that is not connected may be a connection that fails, or one that listens.
-void Select::Notice(Registration* r) const {
+void Select::Want(Registration* r) {
   r->own = r->identity.type == SOCK_STREAM && !IsConnected(r->fd) ? kNotConnected : 0;
-}
-
-int Select::Add(Fd fd, Ask ask, uint32_t key) {
-  if (ask.mode == Mode::kEdge || ask.exclusive) return -EINVAL;
-  if (fd == waker_) return -EINVAL;
-  Identity identity;
-  const int opened = Identity::Of(fd, &identity);
-  if (opened < 0) return opened;
-  // First, for a table that grows moves what Find points to.
-  if (!table_.Reserve()) return -ENOMEM;
-  Registration* old = table_.Find(fd);
-  // in_kernel false here: found closed by a harvest, so this is another socket.
-  if (old != nullptr && old->in_kernel && identity.MayBe(old->identity)) return -EEXIST;
-  int voided = 0;
-  if (old != nullptr) {
-    voided = table_.VoidRecord(old);
-    table_.Erase(old);
-  }
-  Registration* added = table_.Insert(fd, table_.NextGeneration(), ask, key);
-  added->identity = identity;
-  added->in_kernel = true;
-  Notice(added);
-  return voided;
-}
-
-int Select::Modify(Fd fd, Ask ask, uint32_t key) {
-  if (ask.mode == Mode::kEdge || ask.exclusive) return -EINVAL;
-  Registration* r = table_.Find(fd);
-  if (r == nullptr) return -ENOENT;
-  Identity identity;
-  const int opened = Identity::Of(fd, &identity);
-  if (opened < 0) return opened;
-  if (!r->in_kernel || !identity.MayBe(r->identity)) return -ENOENT;
-  r->identity = identity;
-  Registrations::Set(r, table_.NextGeneration(), ask, key);
-  Notice(r);
-  return table_.VoidRecord(r);
-}
-
-int Select::Delete(Fd fd) {
-  Registration* r = table_.Find(fd);
-  if (r == nullptr) return -ENOENT;
-  const int voided = table_.VoidRecord(r);
-  table_.Erase(r);
-  return voided;
-}
-
-int Select::CanWatch(Fd fd) {
-  Identity ignored;
-  return Identity::Of(fd, &ignored);
 }
 
 int Select::Prepare(uint32_t capacity) {
@@ -216,7 +136,7 @@ int Select::Prepare(uint32_t capacity) {
     snapshot_[set].Clear();
   }
   if (!ready_.Grow(most * kSets)) return -ENOMEM;
-  snapshot_[kRead].Put(waker_);
+  snapshot_[kRead].Put(waker_.fd());
   table_.ForEach([&](Registration* r) {
     if (!r->in_kernel || !r->armed) return;
     if (r->interest & kReadable) snapshot_[kRead].Put(r->fd);
@@ -224,7 +144,7 @@ int Select::Prepare(uint32_t capacity) {
     if ((r->interest & kPriority) || (r->own & kNotConnected)) snapshot_[kExcept].Put(r->fd);
   });
   prepared_ = capacity;
-  snapshot_generation_ = table_.last_generation();
+  MarkSnapshot();
   found_result_ = 0;
   return 0;
 }
@@ -251,10 +171,8 @@ int Select::Block(uint64_t timeout_ns, bool* woken) {
     if (result > 0) {
       found_result_ = result;
       for (uint32_t i = 0; i < found_[kRead].count(); i++) {
-        if (found_[kRead][i] != waker_) continue;
-        char drained[16];
-        while (recv(waker_, drained, sizeof drained, 0) >= 0) {
-        }
+        if (!waker_.Owns(found_[kRead][i])) continue;
+        waker_.Silence();
         found_result_--;
         *woken = true;
       }
@@ -269,12 +187,9 @@ void Select::Gather(Set set) {
   static constexpr uint32_t kEvents[] = {kReadable, kWritable, kPriority};
   for (uint32_t i = 0; i < found_[set].count(); i++) {
     const SOCKET socket = found_[set][i];
-    if (socket == waker_) continue;
-    Registration* r = table_.Find(socket);
-    if (r == nullptr || !InSnapshot(*r)) {
-      counters_.stale++;
-      continue;
-    }
+    if (waker_.Owns(socket)) continue;
+    Registration* r = Answered(socket);
+    if (r == nullptr) continue;
     if ((r->own & kFoundMask) == 0) ready_.Put(socket);
     r->own |= kEvents[set];
   }
@@ -305,7 +220,8 @@ int Select::Harvest(Record* records, uint32_t capacity) {
     const uint32_t closed = HarvestClosed(records);
     Identity ignored;
     // Somebody closed the waker itself: said, not looped on.
-    return closed == 0 && Identity::Of(waker_, &ignored) < 0 ? -EBADF : static_cast<int>(closed);
+    return closed == 0 && Identity::Of(waker_.fd(), &ignored) < 0 ? -EBADF
+                                                                  : static_cast<int>(closed);
   }
   ready_.Clear();
   Gather(kRead);
@@ -319,9 +235,7 @@ int Select::Harvest(Record* records, uint32_t capacity) {
     const uint32_t events = EventsOf(r);
     // What finds no room is level triggered, so the next select finds it again.
     if (events == 0 || written == prepared_) continue;
-    if (r->mode == Mode::kOneshot) r->armed = false;
-    table_.Wrote(r, written);
-    records[written++] = Record{r->key, events};
+    Tell(r, events, records, &written);
   }
   start_ = start + written;
   return static_cast<int>(written);
@@ -333,18 +247,10 @@ uint32_t Select::HarvestClosed(Record* records) {
   uint32_t written = 0;
   table_.ForEach([&](Registration* r) {
     Identity ignored;
-    if (!InSnapshot(*r) || written == prepared_ || Identity::Of(r->fd, &ignored) == 0) return;
-    r->in_kernel = false;
-    table_.Wrote(r, written);
-    records[written++] = Record{r->key, (r->interest & (kReadable | kWritable)) | kError};
+    if (!InSnapshot(*r) || !r->armed || written == prepared_) return;
+    if (Identity::Of(r->fd, &ignored) < 0) TellClosed(r, records, &written);
   });
   return written;
-}
-
-void Select::Wake() {
-  const char one = 1;
-  // WSAEWOULDBLOCK: the buffer is full, so it is readable already.
-  send(waker_, &one, 1, 0);
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ inline bool DecodeArray(napi_env env, napi_value value, napi_typedarray_type wan
                         size_t* size) {
   bool is_array = false;
   if (napi_is_typedarray(env, value, &is_array) != napi_ok || !is_array) return false;
-  napi_typedarray_type type;
+  napi_typedarray_type type = napi_int8_array;  // some versions of Node leave it for a Float16Array
   if (napi_get_typedarray_info(env, value, &type, size, data, nullptr, nullptr) != napi_ok) {
     return false;
   }

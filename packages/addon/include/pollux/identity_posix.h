@@ -28,11 +28,11 @@ struct Identity {
     return 0;
   }
 
-  bool operator==(const Identity& other) const {
-    return device == other.device && inode == other.inode && special == other.special &&
-           type == other.type;
+  // False: this is certainly not what it was `before`.
+  bool MayBe(const Identity& before) const {
+    return device == before.device && inode == before.inode && special == before.special &&
+           type == before.type;
   }
-  bool operator!=(const Identity& other) const { return !(*this == other); }
 };
 
 }  // namespace pollux

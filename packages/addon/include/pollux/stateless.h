@@ -13,10 +13,11 @@
 
 #include "pollux/backend.h"
 #include "pollux/registrations.h"
-#include "pollux/wake_pipe.h"
 
 namespace pollux {
 
+// `Bell` ends a wait and is watched with the others: WakePipe, or WakeSocket on Windows.
+template <typename Bell>
 class StatelessBackend : public Backend {
  public:
   bool ChangesNeedWake() const final { return true; }
@@ -31,7 +32,7 @@ class StatelessBackend : public Backend {
     if (!table_.Reserve() || !Reserve(fd)) return -ENOMEM;
     Registration* old = table_.Find(fd);
     // in_kernel false here: found closed by a harvest, so this is another file.
-    if (old != nullptr && old->in_kernel && old->identity == identity) return -EEXIST;
+    if (old != nullptr && old->in_kernel && identity.MayBe(old->identity)) return -EEXIST;
     const int voided = old == nullptr ? 0 : Forget(old);
     Registration* added = table_.Insert(fd, table_.NextGeneration(), ask, key);
     added->identity = identity;
@@ -47,7 +48,8 @@ class StatelessBackend : public Backend {
     Identity identity;
     const int opened = Identity::Of(fd, &identity);
     if (opened < 0) return opened;
-    if (!r->in_kernel || identity != r->identity) return -ENOENT;
+    if (!r->in_kernel || !identity.MayBe(r->identity)) return -ENOENT;
+    r->identity = identity;  // of a socket that was bound since, it tells more
     Registrations::Set(r, table_.NextGeneration(), ask, key);
     Want(r);
     return table_.VoidRecord(r);
@@ -104,7 +106,7 @@ class StatelessBackend : public Backend {
     records[(*written)++] = Record{r->key, (r->interest & (kReadable | kWritable)) | kError};
   }
 
-  WakePipe waker_;
+  Bell waker_;
   Registrations table_;
 
  private:
