@@ -19,6 +19,8 @@ export default defineConfig({
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     minify: false,
+    // What a name is for stands in the declarations.
+    comments: { jsdoc: false },
     // What entries share is in one chunk, not in one for each combination of them.
     codeSplitting: { groups: [{ name: 'core', test: /src\/(?!cli|testing|index)/ }] },
   },

@@ -21,8 +21,8 @@ let net: (() => unknown) | undefined;
  * called before anything of that package is used; for `'net'`, before `@pollux/net` is imported.
  *
  * `of` is what a backend package exports as `backend`, or `'net'`. `addon` is the path of its `.node`
- * file, absolute, or what loading the file has given. A path is loaded when it is needed. Throws
- * ERR_INVALID_ARG_TYPE and ERR_INVALID_ARG_VALUE.
+ * file, absolute, or what loading the file has given. A path is loaded when it is needed; that it is
+ * of another package is told then. Throws ERR_INVALID_ARG_TYPE and ERR_INVALID_ARG_VALUE.
  */
 export function provideAddon(of: BackendModule | 'net', addon: string | object): void {
   if (of !== NET && !isBackendModule(of)) {
@@ -31,8 +31,11 @@ export function provideAddon(of: BackendModule | 'net', addon: string | object):
   if (typeof addon !== 'string' && (typeof addon !== 'object' || addon === null)) {
     throw invalidType('addon', 'the path of an addon, or its exports', addon);
   }
-  if (addon === '') throw invalidValue('addon', 'the path of an addon, or its exports', addon);
-  const load = () => (typeof addon === 'string' ? open(addon) : addon);
+  const name = of === NET ? NET : of.name;
+  if (addon === '' || (typeof addon === 'object' && !isAddonOf(name, addon))) {
+    throw invalidValue('addon', `the path of the addon of @pollux/${name}, or its exports`, addon);
+  }
+  const load = () => (typeof addon === 'string' ? open(name, addon) : addon);
   if (of === NET) net = load;
   else backends.set(of.name, { ...of, load: load as () => NativeBinding });
 }
@@ -57,10 +60,17 @@ export function loadNetAddon(find: () => unknown): unknown {
 }
 
 /** Not by `require`, which a bundle has not. */
-function open(path: string): unknown {
+function open(name: string, path: string): unknown {
   const module = { exports: {} };
   process.dlopen(module, path);
-  return module.exports;
+  if (isAddonOf(name, module.exports)) return module.exports;
+  throw new PolluxError('ERR_POLLUX_NO_ADDON', `${path} is not the addon of @pollux/${name}`);
+}
+
+/** Told from that of another package, which would load just as well. */
+function isAddonOf(name: string, exports: object): boolean {
+  if (name === NET) return 'encodeAddress' in exports;
+  return 'NativePoller' in exports && (exports as NativeBinding).name === name;
 }
 
 /** What the error of a loader means, in words that help; undefined for an error of another kind. */
@@ -75,10 +85,15 @@ export function addonProblem(error: unknown, name: string): AddonProblem | undef
     case 'ERR_ACCESS_DENIED':
       return { code: 'addons-forbidden', message: unreadable(error, name) };
     case 'ERR_DLOPEN_FAILED':
+    case 'ERR_POLLUX_NO_ADDON':
       return { code: 'load-failed', message };
   }
   // Deno's own error, which names the flag (--allow-ffi).
   if (error.name === 'NotCapable') return { code: 'addons-forbidden', message };
+  // And of dlopen, a TypeError without a code: "<what dlerror says>\n  path: <path>".
+  if (error.name === 'TypeError' && /\n +path: /.test(message)) {
+    return { code: 'load-failed', message: message.split('\n', 1)[0] ?? '' };
+  }
   // node-gyp-build gives its error no code.
   return message.startsWith('No native build was found')
     ? missingPrebuild(message, name)
@@ -89,6 +104,9 @@ function missingPackage(error: Error, name: string): string {
   const [first = ''] = error.message.split('\n');
   const itself = first.includes(`'@pollux/${name}'`);
   const what = itself ? `@pollux/${name} is not installed` : `@pollux/${name} lacks a package`;
+  // A file of its own, by its path.
+  if (!itself && /module '(\/|\w:)/.test(first))
+    return `@pollux/${name} is damaged (${first}). Remove it and install it again`;
   const [from] = (error as { requireStack?: string[] }).requireStack ?? [];
   const where = from === undefined ? '' : `; it was looked for from ${from}`;
   return `${what}${itself ? '' : ` (${first})`}${where}. npm install --include=optional brings it; ${HAND_OVER}`;
@@ -103,8 +121,10 @@ function missingPrebuild(text: string, name: string): AddonProblem {
   try {
     files = fs().readdirSync(directory, { recursive: true }) as string[];
   } catch (error) {
-    const denied = (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';
-    if (denied) return { code: 'addons-forbidden', message: unreadable(error as Error, name) };
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_ACCESS_DENIED')
+      return { code: 'addons-forbidden', message: unreadable(error as Error, name) };
+    if (code !== 'ENOENT') return { code: 'load-failed', message };
     files = [];
   }
   const there = files.filter((file) => file.endsWith('.node')).sort();
@@ -125,5 +145,6 @@ function permissionAdvice(): string {
 
 function unreadable(error: Error, name: string): string {
   const { resource } = error as { resource?: string };
-  return `@pollux/${name} cannot be read${resource ? ` (${resource})` : ''}. The permission model is on: start node with --allow-fs-read for it, and with --allow-addons.`;
+  const which = resource ?? 'one of its files';
+  return `@pollux/${name} cannot be loaded, for ${which} may not be read. The permission model is on: start node with --allow-fs-read for that, or for the folder, and with --allow-addons.`;
 }

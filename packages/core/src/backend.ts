@@ -112,6 +112,6 @@ export interface NativePoller {
   keepAlive(keep: boolean): number;
   wakerId(): number;
   pollableFd(): number;
-  resolutionMs(): number;
+  resolutionNs(): number;
   readCounters(out: Float64Array): number;
 }

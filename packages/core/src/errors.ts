@@ -127,7 +127,9 @@ export function invalidType(name: string, expected: string, value: unknown): Typ
 
 /** A value of the right type that means nothing: TypeError, ERR_INVALID_ARG_VALUE. */
 export function invalidValue(name: string, expected: string, value: unknown): TypeError {
-  const message = `The "${name}" argument must be ${expected}. Received ${show(value)}`;
+  // What an environment variable says is no argument of anybody's.
+  const what = name.startsWith('POLLUX_') ? 'environment variable' : 'argument';
+  const message = `The "${name}" ${what} must be ${expected}. Received ${show(value)}`;
   return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
 }
 

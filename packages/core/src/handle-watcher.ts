@@ -47,7 +47,7 @@ export class HandleWatcher extends Handle implements Ready {
   }
 
   /** @internal Registers it; throws what the poller refuses. */
-  open(): void {
+  register(): void {
     this.loop.waitables.insert(this);
     this.loop.handles.add(this);
     this.setActive(true);

@@ -1,10 +1,10 @@
 // What a reactor asks of the runtime around it: to run what callbacks have queued (nextTicks and
 // promises) between two callbacks of a batch, and to report what a callback threw.
 //
-// Node drains its queues when a native callback scope closes, which is once per batch. Between two
-// callbacks it is done by process._tickCallback, the function Node itself calls between two timers.
-// It is no public API, so it is not trusted but tried: the first drain plants a nextTick and looks
-// whether it ran. Where not (Bun), or where there is none (Deno), they run once per batch.
+// Runtimes drain their queues when a native callback returns, which is once per batch. Between two
+// callbacks it is done by the function that the runtime itself calls between two timers, on Node
+// process._tickCallback. That is no public API, so it is not trusted but tried: the first drain plants a
+// nextTick and looks whether it ran. Where not, nextTicks and promises run once per batch.
 //
 // V8 does not run promise reactions inside a promise reaction. A blocking turn that is itself taken
 // in one (after an await, or at the top level of an ES module) gets its nextTicks only.
@@ -23,14 +23,19 @@ export interface Host {
   report(error: unknown): void;
 }
 
-type WithTickCallback = { _tickCallback?: () => void };
+/**
+ * Whether the runtime itself runs nextTicks and promises at the end of an attached turn, when the native
+ * callback returns. Deno runs promises then, but nextTicks only when its loop goes round, which may be
+ * after the next turn.
+ */
+export const ENDS_TURNS: boolean = process.versions.deno === undefined;
 
 export function hostFor(binding: NativeBinding | undefined): Host {
   if (binding === undefined) return scriptHost;
-  const tickCallback = (process as unknown as WithTickCallback)._tickCallback;
+  const runQueues = queueRunner();
   let works: boolean | undefined;
   function drain(): boolean {
-    if (works === false || typeof tickCallback !== 'function') return false;
+    if (works === false || typeof runQueues !== 'function') return false;
     if (works === undefined) {
       works = false;
       process.nextTick(() => {
@@ -38,7 +43,7 @@ export function hostFor(binding: NativeBinding | undefined): Host {
       });
     }
     // A nextTick that throws ends it before the rest, and the planted one, have run.
-    while (binding?.call(tickCallback));
+    while (binding?.call(runQueues));
     return works;
   }
   return {
@@ -47,22 +52,57 @@ export function hostFor(binding: NativeBinding | undefined): Host {
       while (binding.call(body));
     },
     drainWithin() {
-      if (works) tickCallback?.();
+      if (works) runQueues?.();
       else drain();
     },
     report: denosReport ?? ((error) => binding.report(error)),
   };
 }
 
+/** What runs nextTicks and promise reactions now, on this runtime, if it has such a thing. */
+function queueRunner(): (() => void) | undefined {
+  // Bun's process._tickCallback does nothing. This one runs promises before nextTicks.
+  if (process.versions.bun !== undefined) {
+    const jsc = process.getBuiltinModule('bun:jsc') as { drainMicrotasks?: () => void } | undefined;
+    return jsc?.drainMicrotasks;
+  }
+  if (process.versions.deno !== undefined) {
+    const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
+    return Deno?.internal && Deno[Deno.internal]?.core?.runNextTicks;
+  }
+  return (process as unknown as { _tickCallback?: () => void })._tickCallback;
+}
+
+interface DenoNamespace {
+  /** The key of what is for Deno's own modules. */
+  readonly internal?: symbol;
+  readonly [key: symbol]: { readonly core?: { readonly runNextTicks?: () => void } } | undefined;
+}
+
 /**
- * Where nobody listens, Deno's napi_fatal_exception says `Uncaught null`. What pages have says it only
- * inside a native callback, which is not where a blocking loop runs.
+ * Where nobody listens, Deno ends inside a native callback with no more than `Uncaught null`, be it by
+ * napi_fatal_exception or by what pages have. So the error is written first, unless a listener that came
+ * before has taken it.
  */
 const denosReport: ((error: unknown) => void) | undefined =
   process.versions.deno === undefined
     ? undefined
-    : (error) =>
-        (globalThis as unknown as { reportError(error: unknown): void }).reportError(error);
+    : (error) => {
+        const page = globalThis as unknown as Page;
+        const write = (event: Event): void => {
+          if (!event.defaultPrevented) console.error('Uncaught', error);
+        };
+        page.addEventListener('error', write);
+        try {
+          page.reportError(error);
+        } finally {
+          page.removeEventListener('error', write);
+        }
+      };
+
+interface Page extends EventTarget {
+  reportError(error: unknown): void;
+}
 
 /** Without native code: an error is thrown where nothing of ours is on the stack. */
 const scriptHost: Host = {

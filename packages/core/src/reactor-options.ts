@@ -16,6 +16,7 @@ import {
   checkOptions,
   checkPositive,
 } from './validate.js';
+import type { WatcherSettings } from './watcher.js';
 
 export interface ReactorOptions extends SelectionOptions {
   /** An open poller to use; the caller closes it. Left out: one is selected, and closed with us. */
@@ -141,6 +142,23 @@ export function checkWatchOptions(interest: number, options: WatchOptions): void
     checkOneOf('options.mode', options.mode, ['level', 'oneshot']);
   }
   checkSignal(options.signal);
+}
+
+/** Of checked options. */
+export function settingsOf(options: WatchOptions): WatcherSettings {
+  return {
+    mode: options.mode ?? 'level',
+    exclusive: options.exclusive ?? false,
+    priority: options.priority ?? 0,
+    timeoutMs: options.timeoutMs,
+    alwaysReady: options.alwaysReady ?? false,
+    signal: options.signal,
+  };
+}
+
+/** Told by its shape from a callback, even from a wrong one. */
+export function isOptions(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A stream is a oneshot, and is always for something. */

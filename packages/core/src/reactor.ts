@@ -1,23 +1,21 @@
 // The reactor: one thread, one poller, and the callbacks to run. What a turn does, in which order, is
-// in event-loop.ts.
+// in event-loop.ts; when it starts and stops in life.ts.
 //
-// An attached reactor takes its turns inside Node's own loop, one JavaScript call per batch
-// (attached-loop.ts); a blocking one takes a turn when `turn` or `runSync` is called, and owns the
-// thread meanwhile (blocking-loop.ts).
-import { AttachedLoop } from './attached-loop.js';
+// An attached reactor takes its turns inside Node's own loop, one JavaScript call per batch; a blocking
+// one takes a turn when `turn` or `runSync` is called, and owns the thread meanwhile.
 import { Batch, type BatchCallback } from './batch.js';
-import { BlockingLoop } from './blocking-loop.js';
 import { channels } from './channels.js';
 import { type ChildCallback, ChildWatcher } from './child-watcher.js';
 import { systemClock } from './clock.js';
 import { dump } from './dump.js';
-import { invalidType, PolluxError } from './errors.js';
+import { PolluxError } from './errors.js';
 import { EventLoop } from './event-loop.js';
 import { EventStream } from './event-stream.js';
 import { type HandleCallback, HandleWatcher } from './handle-watcher.js';
 import { Hook, type HookCallback, type HookKind } from './hook.js';
-import { hostFor } from './host.js';
+import { ENDS_TURNS, hostFor } from './host.js';
 import { Interest } from './interest.js';
+import { Life } from './life.js';
 import type { DriverName, Poller } from './poller.js';
 import {
   type BatchOptions,
@@ -35,16 +33,26 @@ import {
   type DeadlineOptions,
   type HandleOptions,
   type HookOptions,
+  isOptions,
   type ReactorOptions,
   type SignalOptions,
   type StreamOptions,
+  settingsOf,
   type TimerOptions,
   type WatchOptions,
 } from './reactor-options.js';
 import { bindingOf, createPoller } from './selection.js';
 import { checkSignal, type SignalCallback, SignalWatcher } from './signal-watcher.js';
 import { type ReactorStats, statsOf } from './stats.js';
-import { checkDelay, Interval, type Time, Timer, type TimerCallback, WallTime } from './timer.js';
+import {
+  checkDelay,
+  checkWallTime,
+  Interval,
+  type Time,
+  Timer,
+  type TimerCallback,
+  WallTime,
+} from './timer.js';
 import {
   checkFd,
   checkFunction,
@@ -61,22 +69,17 @@ export class Reactor {
   readonly mode: 'attached' | 'blocking';
   readonly poller: Poller;
   readonly #ownsPoller: boolean;
-  readonly #driverName: DriverName;
   readonly #loop: EventLoop;
-  readonly #blocking: BlockingLoop;
-  #attached: AttachedLoop | undefined;
-  /** A call of `run`, or of `runSync`, that is under way. */
-  #run: { resolve(): void } | undefined;
-  #stopTimer: Timer | undefined;
-  #stopped = false;
+  readonly #life: Life;
 
   constructor(options: ReactorOptions = {}) {
     checkReactorOptions(options);
     this.mode = options.mode ?? 'attached';
     this.poller = options.poller ?? createPoller(options);
     this.#ownsPoller = options.poller === undefined;
+    let driver: DriverName;
     try {
-      this.#driverName = chooseDriver(this.poller, options);
+      driver = chooseDriver(this.poller, options);
     } catch (error) {
       if (this.#ownsPoller) this.poller.close();
       throw error;
@@ -89,11 +92,10 @@ export class Reactor {
       reactor: this,
       budget: options.budget ?? {},
       slowMs: options.slowCallbackMs ?? NEVER,
-      // Node does it for an attached reactor, when its callback scope closes.
-      drains: this.mode === 'blocking',
-      onLiveness: (alive) => this.#onLiveness(alive),
+      drains: this.mode === 'blocking' || !ENDS_TURNS,
+      onLiveness: (alive) => this.#life.onLiveness(alive),
     });
-    this.#blocking = new BlockingLoop(this.poller, this.#loop);
+    this.#life = new Life(this.mode, this.poller, driver, this.#loop);
     if (channels.reactorCreate.hasSubscribers) channels.reactorCreate.publish({ reactor: this });
   }
 
@@ -104,7 +106,7 @@ export class Reactor {
 
   /** How the waiting is done: `'uv'`, `'thread'`, or `'blocking'` in that mode. */
   get driver(): string {
-    return this.mode === 'blocking' ? 'blocking' : this.#driverName;
+    return this.mode === 'blocking' ? 'blocking' : this.#life.driver;
   }
 
   get closed(): boolean {
@@ -118,7 +120,7 @@ export class Reactor {
 
   /** Whether `stop` was called, and nothing has started it again since. */
   get stopped(): boolean {
-    return this.#stopped;
+    return this.#life.stopped;
   }
 
   /** When this turn began, in milliseconds on the reactor's clock: cheap, and the same all turn. */
@@ -155,14 +157,12 @@ export class Reactor {
     checkInterest(interest);
     const [callback, options = {}] = rest;
     // Left out, not undefined: that would be a callback that somebody forgot.
-    if (rest.length === 0 || (rest.length === 1 && isRecord(callback))) {
+    if (rest.length === 0 || (rest.length === 1 && isOptions(callback))) {
       return this.#stream(fd, interest, callback as StreamOptions | undefined);
     }
     checkFunction('callback', callback);
     checkWatchOptions(interest, options);
-    const watcher = this.#watch(fd, interest, callback as WatchCallback, settingsOf(options));
-    watcher.activate();
-    return watcher;
+    return this.#watch(fd, interest, callback as WatchCallback, settingsOf(options)).activate();
   }
 
   /**
@@ -186,20 +186,17 @@ export class Reactor {
    */
   at(time: Date | number, callback: TimerCallback, options: DeadlineOptions = {}): Timer {
     this.#assertOpen();
-    const wall = time instanceof Date ? time.getTime() : time;
-    if (typeof wall !== 'number' || Number.isNaN(wall)) {
-      throw invalidType('time', 'a valid Date or milliseconds since 1970', time);
-    }
+    const wall = new WallTime(checkWallTime(time));
     checkFunction('callback', callback);
     checkAbortOptions(options);
-    return this.#timer(callback, new WallTime(wall), options.signal);
+    return this.#timer(callback, wall, options.signal);
   }
 
   /** Calls back once in the next turn, after its watchers and timers. Keeps the process alive. */
   defer(callback: () => void): void {
     this.#assertOpen();
     checkFunction('callback', callback);
-    this.#ensureAttached();
+    this.#life.join();
     this.#loop.defer(callback);
   }
 
@@ -226,7 +223,7 @@ export class Reactor {
     this.#assertOpen();
     checkFunction('callback', callback);
     checkBatchOptions(options);
-    this.#ensureAttached();
+    this.#life.join();
     return new Batch(this.#loop, callback, options);
   }
 
@@ -245,7 +242,7 @@ export class Reactor {
     checkSignal(name, this.mode);
     checkFunction('callback', callback);
     checkSignalOptions(options);
-    this.#ensureAttached();
+    this.#life.join();
     const settings = { priority: options.priority ?? 0, signal: options.signal };
     return new SignalWatcher(this.#loop, name, callback, settings);
   }
@@ -266,9 +263,7 @@ export class Reactor {
     const binding = bindingOf(this.backend);
     return new ChildWatcher(pid, callback, binding, options.reap ?? false, (fd, ended, onClose) => {
       const settings = { ...settingsOf(options), onClose };
-      const watcher = this.#watch(fd, Interest.readable, ended, settings);
-      watcher.activate();
-      return watcher;
+      return this.#watch(fd, Interest.readable, ended, settings).activate();
     });
   }
 
@@ -290,15 +285,8 @@ export class Reactor {
     checkFunction('callback', callback);
     checkHandleOptions(options);
     const { mode = 'level', priority = 0, signal } = options;
-    const watcher = new HandleWatcher(this.#loop, handle, callback, { mode, priority, signal });
-    try {
-      watcher.open();
-      this.#ensureAttached();
-    } catch (error) {
-      watcher.close();
-      throw error;
-    }
-    return watcher;
+    const settings = { mode, priority, signal };
+    return this.#life.joinWith(new HandleWatcher(this.#loop, handle, callback, settings));
   }
 
   // The loop.
@@ -309,25 +297,14 @@ export class Reactor {
    */
   run(): Promise<void> {
     this.#assertOpen();
-    if (this.mode !== 'attached') {
-      throw new PolluxError('ERR_POLLUX_BLOCKING', 'A blocking reactor has turn() and runSync()');
-    }
-    if (this.#run !== undefined) {
-      throw new PolluxError('ERR_POLLUX_NESTED', 'run() is under way already');
-    }
-    this.#start();
-    // The start takes it to its next wait: a prepare hook may have stopped or closed it by now.
-    if (!this.alive || this.#stopped) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#run = { resolve };
-    });
+    return this.#life.run();
   }
 
   /** Takes turns of a blocking reactor until nothing ref'd is left to wait for, or `stop`. */
   runSync(): void {
-    this.#assertMayBlock('runSync');
-    this.#start();
-    while (this.alive && !this.#stopped && !this.closed) this.#blocking.turn(NEVER);
+    this.#assertOpen();
+    const blocking = this.#life.blocking('runSync');
+    while (this.alive && !this.stopped && !this.closed) blocking.turn(NEVER);
   }
 
   /**
@@ -340,9 +317,7 @@ export class Reactor {
   turn(timeoutMs?: number): number {
     this.#assertOpen();
     const timeout = checkTimeout('timeoutMs', timeoutMs);
-    this.#assertMayBlock('turn');
-    this.#start();
-    return this.#blocking.turn(timeout);
+    return this.#life.blocking('turn').turn(timeout);
   }
 
   /**
@@ -352,11 +327,7 @@ export class Reactor {
    */
   stop(afterMs?: number): void {
     this.#assertOpen();
-    const delay = afterMs === undefined ? undefined : checkTimeout('afterMs', afterMs);
-    this.#stopTimer?.close();
-    this.#stopTimer = undefined;
-    if (delay === undefined) this.#stop();
-    else this.#stopTimer = this.timer(delay, () => this.#stop()).unref();
+    this.#life.stop(afterMs === undefined ? undefined : checkTimeout('afterMs', afterMs));
   }
 
   /**
@@ -365,10 +336,8 @@ export class Reactor {
    */
   close(): void {
     if (this.closed) return;
-    this.#loop.close();
-    this.#attached?.close();
+    this.#life.close();
     if (this.#ownsPoller) this.poller.close();
-    this.#endRun();
     if (channels.reactorClose.hasSubscribers) channels.reactorClose.publish({ reactor: this });
   }
 
@@ -380,13 +349,13 @@ export class Reactor {
 
   stats(): ReactorStats {
     this.#assertOpen();
-    return statsOf(this.#loop, this.poller, (this.#attached ?? this.#blocking).idleMs);
+    return statsOf(this.#loop, this.poller, this.#life.idleMs);
   }
 
   /** Every watcher, timer and hook, a line each, for people. The format may change. */
   dump(): string {
     this.#assertOpen();
-    const state = this.#stopped ? 'stopped' : this.alive ? 'alive' : 'nothing to wait for';
+    const state = this.stopped ? 'stopped' : this.alive ? 'alive' : 'nothing to wait for';
     return dump(`reactor: ${this.backend}, ${this.driver}, ${state}`, this.#loop);
   }
 
@@ -396,37 +365,13 @@ export class Reactor {
     if (this.closed) throw new PolluxError('ERR_POLLUX_CLOSED', 'The reactor is closed');
   }
 
-  #assertMayBlock(what: string): void {
-    this.#assertOpen();
-    if (this.mode !== 'blocking') {
-      throw new PolluxError(
-        'ERR_POLLUX_ATTACHED',
-        `${what}() needs a reactor made with { mode: 'blocking' }; this one runs in Node's loop`,
-      );
-    }
-    if (this.#loop.turning) {
-      throw new PolluxError(
-        'ERR_POLLUX_NESTED',
-        `${what}() was called inside a callback of this reactor: a loop inside a loop`,
-      );
-    }
-  }
-
   #watch(
     fd: number,
     interest: number,
     callback: WatchCallback,
     settings: WatcherSettings,
   ): Watcher {
-    const watcher = new Watcher(this.#loop, fd, interest, callback, settings);
-    try {
-      // Attached after it: what that opens must not take a closed number that was given here.
-      this.#loop.table.insert(watcher, interest);
-      this.#ensureAttached();
-    } catch (error) {
-      watcher.close();
-      throw error;
-    }
+    const watcher = this.#life.joinWith(new Watcher(this.#loop, fd, interest, callback, settings));
     watcher.opened();
     return watcher;
   }
@@ -440,7 +385,7 @@ export class Reactor {
   }
 
   #timer(callback: TimerCallback, time: Time, signal: AbortSignal | undefined): Timer {
-    this.#ensureAttached();
+    this.#life.join();
     return new Timer(this.#loop, callback, time, signal);
   }
 
@@ -448,61 +393,7 @@ export class Reactor {
     this.#assertOpen();
     checkFunction('callback', callback);
     checkAbortOptions(options);
-    this.#ensureAttached();
+    this.#life.join();
     return new Hook(this.#loop, kind, this.#loop.hooks[kind], callback, options.signal);
   }
-
-  #ensureAttached(): void {
-    if (this.mode === 'blocking' || this.#attached !== undefined) return;
-    this.#attached = new AttachedLoop(this.poller, this.#driverName, this.#loop);
-    this.#loop.listener = this.#attached;
-    if (this.#stopped) this.#attached.suspend();
-  }
-
-  #onLiveness(alive: boolean): void {
-    this.#attached?.keepAlive(alive);
-    if (alive || this.#run === undefined) return;
-    // What runs now may start something new, and so may the promises that it settles: the body of a
-    // `for await` asks for its next step some microtasks later. A nextTick of a microtask comes when
-    // there are none left.
-    queueMicrotask(() => {
-      process.nextTick(() => {
-        if (!this.alive) this.#endRun();
-      });
-    });
-  }
-
-  #start(): void {
-    if (!this.#stopped) return;
-    this.#stopped = false;
-    this.#loop.runner.halted = false;
-    this.#attached?.resume();
-  }
-
-  #stop(): void {
-    this.#stopped = true;
-    this.#loop.runner.halted = true;
-    this.#attached?.suspend();
-    this.#endRun();
-  }
-
-  #endRun(): void {
-    this.#run?.resolve();
-    this.#run = undefined;
-  }
-}
-
-function isRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function settingsOf(options: WatchOptions): WatcherSettings {
-  return {
-    mode: options.mode ?? 'level',
-    exclusive: options.exclusive ?? false,
-    priority: options.priority ?? 0,
-    timeoutMs: options.timeoutMs,
-    alwaysReady: options.alwaysReady ?? false,
-    signal: options.signal,
-  };
 }

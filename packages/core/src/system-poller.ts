@@ -61,7 +61,7 @@ export class SystemPoller implements Poller {
   readonly #timedOut: number;
   #events = new Uint32Array(2 * FIRST_CAPACITY);
   #full = false;
-  #attached = false;
+  #attachment: Attachment | undefined;
   #closed = false;
 
   /**
@@ -75,7 +75,7 @@ export class SystemPoller implements Poller {
     const opened = this.#native.open();
     if (opened < 0) throw systemError(opened, module.syscalls.open);
     this.backend = module.name;
-    this.capabilities = decodeCapabilities(binding.capabilities, this.#native.resolutionMs());
+    this.capabilities = decodeCapabilities(binding.capabilities, this.#native.resolutionNs() / 1e6);
     this.drivers = this.fd === undefined ? ['thread'] : drivers;
     this.waker = Object.freeze({ backend: module.name, id: this.#native.wakerId() });
   }
@@ -113,7 +113,7 @@ export class SystemPoller implements Poller {
   wait(timeoutMs?: number): number {
     this.#assertOpen();
     const timeout = checkTimeout('timeoutMs', timeoutMs);
-    if (this.#attached) {
+    if (this.#attachment !== undefined) {
       throw new PolluxError('ERR_POLLUX_ATTACHED', 'An attached poller waits on its own thread');
     }
     if (this.#renewEvents()) {
@@ -198,47 +198,53 @@ export class SystemPoller implements Poller {
   attach(onReady: () => void, driver: DriverName = this.drivers[0] ?? 'thread'): Attachment {
     this.#assertOpen();
     checkFunction('onReady', onReady);
-    if (this.#attached) {
+    if (this.#attachment !== undefined) {
       throw new PolluxError('ERR_POLLUX_ATTACHED', 'This poller is attached already');
     }
     checkDriver('driver', driver, this);
-    this.#check(this.#native.attach(onReady, DRIVERS[driver]), 'attach');
-    this.#attached = true;
+    const result = this.#native.attach(onReady, DRIVERS[driver]);
+    // The `init` hooks of node:async_hooks were called meanwhile.
+    this.#assertOpen();
+    this.#check(result, 'attach');
     const native = this.#native;
     const use = (result: number) => this.#check(result, this.#module.syscalls.wait);
-    return {
+    // One of an earlier life does nothing.
+    const attached = () => this.#attachment === attachment;
+    const attachment: Attachment = {
       driver,
       arm: (timeoutMs) => {
         checkTimeout('timeoutMs', timeoutMs);
-        if (!this.#attached) return;
+        if (!attached()) return;
         this.#renewEvents();
         use(native.arm(timeoutMs, this.#events.length / 2));
       },
       retime: (timeoutMs) => {
         checkTimeout('timeoutMs', timeoutMs);
-        if (this.#attached) use(native.retime(timeoutMs));
+        if (attached()) use(native.retime(timeoutMs));
       },
       harvest: () => {
-        if (!this.#attached) return 0;
+        if (!attached()) return 0;
         // A batch was prepared for the array's old size; a transferred one is replaced by its like.
         if (this.#events.length === 0) this.#events = new Uint32Array(this.#capacity * 2);
         return this.#counted(native.harvest(this.#events));
       },
       keepAlive: (keep) => {
-        native.keepAlive(keep);
+        if (attached()) native.keepAlive(keep);
       },
       detach: () => {
-        if (this.#closed || !this.#attached) return;
+        if (!attached()) return;
         native.detach();
-        this.#attached = false;
+        this.#attachment = undefined;
       },
     };
+    this.#attachment = attachment;
+    return attachment;
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#attached = false;
+    this.#attachment = undefined;
     this.#native.close();
   }
 
@@ -289,10 +295,14 @@ export class SystemPoller implements Poller {
     if (result > 0) this.#events[2 * result - 1] = 0;
   }
 
-  /** Who is refused for the kind of its file is told who would take it. */
+  /**
+   * Who is refused for the kind of its file is told who would take it: poll and select take any file,
+   * but for a device that poll refuses (macOS). select refuses none.
+   */
   #hint(result: number): string | undefined {
-    if (-result !== os().constants.errno.EPERM || this.backend === 'select') return undefined;
-    return `${this.backend} cannot watch this kind of file, the select backend may`;
+    if (-result !== os().constants.errno.EPERM) return undefined;
+    const others = this.capabilities.anyFd ? 'select' : 'poll or the select';
+    return `${this.backend} cannot watch this kind of file, the ${others} backend may`;
   }
 
   /** The result of watchHandle or unwatchHandle, as that of `#changed`; ENOSYS from who has none. */

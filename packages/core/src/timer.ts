@@ -168,3 +168,12 @@ export function checkDelay(delayMs: unknown, repeats: boolean): number {
   }
   return delay;
 }
+
+/** The milliseconds since 1970 of a time of the wall clock. */
+export function checkWallTime(time: unknown): number {
+  const ms = time instanceof Date ? time.getTime() : time;
+  if (typeof ms !== 'number' || Number.isNaN(ms)) {
+    throw invalidType('time', 'a valid Date or milliseconds since 1970', time);
+  }
+  return ms;
+}

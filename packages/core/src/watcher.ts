@@ -104,6 +104,11 @@ export class Watcher extends Handle implements Ready {
     this.update(this.#interest);
   }
 
+  /** @internal Throws what the poller refuses. */
+  register(): void {
+    this.loop.table.insert(this, this.#interest);
+  }
+
   /** @internal Registered, and nothing refused it: from here on there is a close to tell of. */
   opened(): void {
     this.#opened = true;
@@ -113,13 +118,14 @@ export class Watcher extends Handle implements Ready {
   }
 
   /** @internal The registration is made, or made anew. */
-  activate(): void {
+  activate(): this {
     // By who was told of it: a subscriber of `pollux:watcher:open`.
-    if (this.closed) return;
+    if (this.closed) return this;
     this.setActive(true);
     this.#inactivity?.start();
     // What is ready without the poller has nobody else to tell the loop.
     if (this.alwaysReady) this.loop.soon();
+    return this;
   }
 
   /** @internal The poller found this on our descriptor: what of it concerns us is queued. */

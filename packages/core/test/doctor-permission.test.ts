@@ -8,6 +8,8 @@ import { ours } from './table.js';
 
 const command = fileURLToPath(new URL('../bin/pollux.js', import.meta.url));
 
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
 const doctor = (...flags: string[]) =>
   runNode([...flags, command, 'doctor', '--json'], {
     // Without what is preloaded for a sanitizer, which may not be read either.
@@ -39,8 +41,21 @@ test('without the right to read the addons', async () => {
     '--allow-addons',
     `--allow-fs-read=${core}/*`,
   ))
-    expect(message).toMatch(/@pollux\/\w+ cannot be read .*--allow-fs-read/);
+    expect(message).toMatch(
+      /@pollux\/\w+ cannot be loaded, for \S+ may not be read.*--allow-fs-read/,
+    );
 });
+
+// docs/packaging.md names both.
+test.runIf(process.platform === 'linux')(
+  'node_modules alone are not enough on Linux, and what else is read is told',
+  async () => {
+    const flags = [permissionFlag, '--allow-addons', `--allow-fs-read=${root}`];
+    for (const message of await reasons(...flags)) expect(message).toContain('/etc/alpine-release');
+    const { code, stdout } = await doctor(...flags, '--allow-fs-read=/etc/alpine-release');
+    expect([code, JSON.parse(stdout).chosen]).toEqual([0, ours[0]]);
+  },
+);
 
 test('--no-addons', async () => {
   for (const message of await reasons('--no-addons'))

@@ -6,6 +6,10 @@ import { expect, test } from 'vitest';
 import { forbidding, next, ours } from './table.js';
 
 const command = fileURLToPath(new URL('../bin/pollux.js', import.meta.url));
+const { bun, deno, node } = process.versions;
+const [name, version] =
+  Object.entries({ bun, deno, node }).find(([, is]) => is !== undefined) ?? [];
+const runtime = `${name} ${version}`;
 
 function pollux(args: string[], env: NodeJS.ProcessEnv = {}) {
   const { POLLUX_BACKEND: _, ...rest } = process.env;
@@ -20,7 +24,7 @@ test('it names the choice, the machine, and each candidate with its reason', () 
   const { status, stdout } = pollux(['doctor'], { POLLUX_NO_EPOLL: '1' });
   expect(status).toBe(0);
   expect(stdout).toContain(`Chosen backend: ${next}`);
-  expect(stdout).toContain(`node ${process.versions.node} on linux ${process.arch}`);
+  expect(stdout).toContain(`${runtime} on linux ${process.arch}`);
   expect(stdout).toContain('POLLUX_NO_EPOLL=1');
   expect(stdout).toMatch(/epoll {3}works here {2}environment: POLLUX_NO_EPOLL is set/);
   expect(stdout).toMatch(/kqueue {2}not here {4}platform: not on linux/);
@@ -36,7 +40,7 @@ test('--json has the same for programs', () => {
     arch: process.arch,
     libc: expect.stringMatching(/^(glibc \d|musl)/),
     kernel: expect.stringMatching(/^\d+\.\d+/),
-    runtime: `node ${process.versions.node}`,
+    runtime,
   });
   expect(diagnosis.candidates).toHaveLength(BACKEND_NAMES.length);
   for (const candidate of diagnosis.candidates) {

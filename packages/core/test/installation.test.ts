@@ -1,6 +1,14 @@
 // Installations as npm may leave them: whole, without the optional package, without a binary, without
 // anything. What is taken, what the error says, and what `pollux doctor` tells about it.
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Ended, evaluate, Installation, runNode } from './support.js';
@@ -192,6 +200,25 @@ describe('with a package that cannot be used', () => {
     });
   });
 
+  test('a folder of binaries that is none', async () => {
+    const prebuilds = installation.path('@pollux/epoll/prebuilds');
+    rmSync(prebuilds, { recursive: true });
+    // As good as one without rights, which root reads all the same.
+    writeFileSync(prebuilds, '');
+    expect(await epoll()).toEqual({
+      code: 'load-failed',
+      message: expect.stringMatching(/^ENOTDIR: .*epoll.prebuilds'$/),
+    });
+  });
+
+  test('a file of the package is gone', async () => {
+    rmSync(installation.path('@pollux/epoll/dist/index.js'));
+    expect(await epoll()).toEqual({
+      code: 'package-missing',
+      message: expect.stringMatching(/^@pollux\/epoll is damaged .*index\.js.*install it again$/),
+    });
+  });
+
   test('an empty binary', async () => {
     const directory = installation.path(
       `@pollux/epoll/prebuilds/${process.platform}-${process.arch}`,
@@ -209,6 +236,18 @@ describe('with a package that cannot be used', () => {
       message: expect.stringContaining(directory),
     });
     expect(await ask('pollux.createPoller().backend')).toBe('select');
+  });
+
+  test('a binary that is cut short, which would end the process: the doctor does not load it', async () => {
+    linkCommand();
+    const directory = installation.path(
+      `@pollux/epoll/prebuilds/${process.platform}-${process.arch}`,
+    );
+    for (const file of readdirSync(directory)) truncateSync(join(directory, file), 9_000);
+    const ended = await doctor('--json');
+    expect(ended).toMatchObject({ code: 1, signal: null, stdout: '' });
+    expect(ended.stderr).toContain(`pollux: ${directory}/epoll.`);
+    expect(ended.stderr).toMatch(/ is cut short: it has 9000 bytes of \d{5}, /);
   });
 
   test('a package whose own dependency is missing is not told to be missing itself', async () => {

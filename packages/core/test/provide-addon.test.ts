@@ -1,4 +1,6 @@
 // provideAddon: what it refuses, and that a backend it was given is what is used.
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createPoller, provideAddon } from '@pollux/core';
 import { backend } from '@pollux/select';
@@ -21,6 +23,9 @@ test.each([
   [null, 'ERR_INVALID_ARG_TYPE'],
   [1, 'ERR_INVALID_ARG_TYPE'],
   ['', 'ERR_INVALID_ARG_VALUE'],
+  [{}, 'ERR_INVALID_ARG_VALUE'],
+  [new URL('file:///select.node'), 'ERR_INVALID_ARG_VALUE'],
+  [{ ...backend.load(), name: 'poll' }, 'ERR_INVALID_ARG_VALUE'],
 ])('addon: %j', (addon, code) => {
   expect(() => provideAddon(backend, addon as never)).toThrow(
     expect.objectContaining({ code, message: expect.stringContaining('"addon"') }),
@@ -28,6 +33,14 @@ test.each([
   // Nothing was taken over.
   createPoller({ backend: 'select', ignoreEnvironment: true }).close();
 });
+
+const require = createRequire(import.meta.url);
+
+/** The path of a package's addon, as a literal. */
+const addonOf = (name: string): string =>
+  JSON.stringify(
+    require('node-gyp-build').resolve(dirname(require.resolve(`@pollux/${name}/package.json`))),
+  );
 
 const attempt = (addon: string): Promise<unknown> =>
   evaluate(
@@ -52,4 +65,33 @@ test('a path that leads nowhere is told as what cannot be loaded', async () => {
     reason: { code: 'load-failed', message: expect.stringContaining('select.node') },
     error: 'ERR_POLLUX_NO_BACKEND',
   });
+});
+
+test('the addon of another package is not taken for the one that is wanted', async () => {
+  expect(await attempt(addonOf('net'))).toEqual({
+    chosen: null,
+    reason: {
+      code: 'load-failed',
+      message: expect.stringContaining('is not the addon of @pollux/select'),
+    },
+    error: 'ERR_POLLUX_NO_BACKEND',
+  });
+});
+
+test("net's: exports are looked at when they are given, a file when net is imported", async () => {
+  const told = await evaluate(
+    `import { provideAddon } from '@pollux/core';
+     import { backend } from '@pollux/select';
+     const told = [];
+     try { provideAddon('net', backend.load()); } catch ({ code }) { told.push(code); }
+     provideAddon('net', ${addonOf('select')});
+     try { await import('@pollux/net'); } catch ({ code, message }) { told.push(code, message); }
+     console.log(JSON.stringify(told));`,
+    here,
+  );
+  expect(told).toEqual([
+    'ERR_INVALID_ARG_VALUE',
+    'ERR_POLLUX_NO_ADDON',
+    expect.stringContaining('is not the addon of @pollux/net'),
+  ]);
 });

@@ -183,6 +183,8 @@ describe('the environment', () => {
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain(code);
     expect(ended.stderr).toContain(name);
+    if (code === 'ERR_INVALID_ARG_VALUE')
+      expect(ended.stderr).toContain(`The "${name}" environment variable must be one of `);
   });
 
   test('POLLUX_DRIVER is for attached reactors, and a wish where the code has chosen a poller', async () => {

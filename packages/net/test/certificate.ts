@@ -10,8 +10,9 @@ const SUBJECT_ALT_NAME = '551d11';
 function der(tag: number, ...contents: Uint8Array[]): Buffer {
   const body = Buffer.concat(contents);
   const { length } = body;
-  const head = length < 128 ? [tag, length] : [tag, 0x82, length >> 8, length & 255];
-  return Buffer.concat([Buffer.from(head), body]);
+  // The shortest form of the length, or it is no DER: BoringSSL refuses it.
+  const long = length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
+  return Buffer.concat([Buffer.from([tag, ...(length < 128 ? [length] : long)]), body]);
 }
 
 const sequence = (...items: Buffer[]) => der(0x30, ...items);

@@ -1,10 +1,10 @@
 // Descriptors: close-on-exec and nonblocking, ours alone to use, and closed with their environment.
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { TcpListener, TcpStream, UdpSocket } from '@pollux/net';
 import { isCloexec, isNonblocking, openFds } from '@pollux/testkit';
 import { describe, expect, test } from 'vitest';
+import { native } from '../dist/native.js';
 import { onEveryReactor } from './support.js';
 
 interface Addon {
@@ -13,8 +13,7 @@ interface Addon {
   read(fds: Int32Array, count: number, most: number, slab: Uint8Array, out: Int32Array): number;
 }
 
-const packageDirectory = fileURLToPath(new URL('..', import.meta.url));
-const addon: Addon = createRequire(import.meta.url)('node-gyp-build')(packageDirectory);
+const addon = native as Addon;
 
 onEveryReactor((bench) => {
   test('all are close-on-exec and nonblocking', async () => {

@@ -1,17 +1,11 @@
 // A stream as a Duplex: both directions, half close, the properties of a net.Socket, one 'close'.
 
-import { createRequire } from 'node:module';
 import net from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { SocketDuplex, TcpStream, toDuplex } from '@pollux/net';
 import { expect, test, vi } from 'vitest';
+import { native } from '../dist/native.js';
 import { connectDuplex, duplexPair, trackDuplex } from './duplex-support.js';
 import { onEveryReactor, pattern, record } from './support.js';
-
-/** The very addon that the package writes with. */
-const native = createRequire(import.meta.url)('node-gyp-build')(
-  fileURLToPath(new URL('..', import.meta.url)),
-) as { write(...args: unknown[]): number };
 
 onEveryReactor((bench) => {
   test('bytes go both ways, each end is told, and close comes once', async () => {

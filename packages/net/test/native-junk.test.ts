@@ -5,7 +5,9 @@ import { runChild } from './support.js';
 
 const prelude = `
   import { createRequire } from 'node:module';
-  const addon = createRequire(process.cwd() + '/x.js')('node-gyp-build')(process.cwd());
+  import { dirname } from 'node:path';
+  const require = createRequire(process.cwd() + '/x.js');
+  const addon = require('node-gyp-build')(dirname(require.resolve('@pollux/net/package.json')));
   const EINVAL = -22;
   const detached = () => {
     const array = new Uint8Array(64);

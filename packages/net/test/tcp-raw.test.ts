@@ -1,13 +1,11 @@
 // The raw level: what one callback writes goes out in one call, slices of the slab go back from where
 // they lie, and whatever others do in the same batch, no byte is lost or doubled.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import type { TcpStream } from '@pollux/net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { native } from '../dist/native.js';
 import { type Bench, onEveryReactor, pattern, record, runChild } from './support.js';
 
-const load = createRequire(import.meta.url)('node-gyp-build');
-const addon = load(fileURLToPath(new URL('..', import.meta.url))) as {
+const addon = native as {
   write(segments: Int32Array, count: number, arena: Uint8Array, ...rest: unknown[]): number;
 };
 const { write } = addon;

@@ -1,20 +1,13 @@
 // What is asked of a TCP socket reaches the system: on a connection, on what a listener hands out, and
 // while it is still being made.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { TcpListener, TcpStream } from '@pollux/net';
 import { describe, expect, test } from 'vitest';
+import { native, SocketOption } from '../dist/native.js';
 import { onEveryReactor } from './support.js';
 
 const V4 = '127.0.0.1';
-const load = createRequire(import.meta.url)('node-gyp-build');
-const addon = load(fileURLToPath(new URL('..', import.meta.url)));
-/** Their places in the list of native/sockets_posix.cc, as src/native.ts has them. */
-const { SocketOption } = (await import('../dist/native.js')) as {
-  SocketOption: Record<string, number>;
-};
-const read = (stream: { fd: number }, ...names: string[]) =>
-  names.map((name) => addon.getOption(stream.fd, SocketOption[name]));
+const read = (stream: { fd: number }, ...names: (keyof typeof SocketOption)[]) =>
+  names.map((name) => native.getOption(stream.fd, SocketOption[name]));
 
 const options = {
   noDelay: false,
@@ -35,7 +28,7 @@ const NAMES = [
   'userTimeout',
   'ttl',
   'tos',
-];
+] as const;
 const VALUES = [0, 1, 62, 7, 3, 12_345, 33, 0x10];
 
 onEveryReactor((bench) => {
@@ -53,7 +46,13 @@ onEveryReactor((bench) => {
   test('changed while it lives, and before it is connected', async () => {
     const { client } = await bench().pair();
     client.setNoDelay(false).setKeepAlive(true, 30_000, 5_000, 4);
-    const names = ['noDelay', 'keepAlive', 'keepAliveIdle', 'keepAliveInterval', 'keepAliveProbes'];
+    const names = [
+      'noDelay',
+      'keepAlive',
+      'keepAliveIdle',
+      'keepAliveInterval',
+      'keepAliveProbes',
+    ] as const;
     expect(read(client, ...names)).toEqual([0, 1, 30, 5, 4]);
     // 0 leaves what is set.
     client.setNoDelay().setKeepAlive();

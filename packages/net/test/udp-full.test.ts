@@ -65,8 +65,7 @@ describe.skipIf(!available)('with a slow loopback (unshare and tc)', () => {
           `${slowLoopback} && exec "$0" "$@"`,
           ...command,
         ]);
-        expect(stderr).toBe('');
-        expect(code).toBe(0);
+        expect({ code, stderr, stdout }).toMatchObject({ code: 0, stderr: '' });
         const result = JSON.parse(stdout);
         expect(result).toMatchObject({ backend, got: 500, disorder: 0 });
         expect(result.refusals).toBeGreaterThan(0);

@@ -1,18 +1,13 @@
 // What is set is what the system has, and what it has is told.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { UdpSocket } from '@pollux/net';
 import { expect, test } from 'vitest';
+import { native } from '../dist/native.js';
 import { onEveryReactor, record } from './support.js';
 
-// The addon that the package itself has loaded: the only one that looks at its descriptors.
-const addon = createRequire(import.meta.url)('node-gyp-build')(
-  fileURLToPath(new URL('..', import.meta.url)),
-) as { getOption(fd: number, option: number): number };
 const [TTL, HOPS, TOS, TCLASS, MTTL, MHOPS, MLOOP, MLOOP6] = [7, 8, 9, 10, 11, 12, 13, 14];
 
 function values(socket: UdpSocket, ...options: (number | undefined)[]): number[] {
-  return options.map((option) => addon.getOption(socket.fd, option as number));
+  return options.map((option) => native.getOption(socket.fd, option as number));
 }
 
 const settings = { ttl: 7, tos: 0xb8, multicastTtl: 3, multicastLoopback: false };

@@ -1,6 +1,7 @@
 // The `pollux` command: `pollux doctor [--json]`.
 import { parseArgs } from 'node:util';
 import { diagnose, formatDiagnosis } from './doctor.js';
+import { truncatedAddons } from './truncated.js';
 
 const USAGE = `Usage: pollux doctor [--json]
 
@@ -36,6 +37,13 @@ function main(): number {
     process.stderr.write(`${problem}${USAGE}`);
     return 2;
   }
+  const truncated = truncatedAddons();
+  for (const { file, size, expected } of truncated) {
+    process.stderr.write(
+      `pollux: ${file} is cut short: it has ${size} bytes of ${expected}, and would end the process (SIGBUS). Remove its package and install it again\n`,
+    );
+  }
+  if (truncated.length > 0) return 1;
   try {
     const diagnosis = diagnose();
     process.stdout.write(

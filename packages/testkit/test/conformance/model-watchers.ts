@@ -180,8 +180,10 @@ export class WatcherModels {
       must = model.late ? 0 : must & model.owed;
       model.late = false;
       if (must !== 0 || may === 0) model.owed = 0;
+      // The thread may have found what was new of a number that was closed then.
+      const file = slot.file ?? (this.#thread ? model.file : undefined);
       // Of TCP there is always something new: acknowledgements come when they come.
-      const { kind, newsUntil } = slot.file ?? { kind: undefined, newsUntil: -1 };
+      const { kind, newsUntil } = file ?? { kind: undefined, newsUntil: -1 };
       if (must === 0 && this.harvests > newsUntil && kind !== 'tcp') return;
     }
     // A oneshot that was found before is disarmed by now, perhaps.

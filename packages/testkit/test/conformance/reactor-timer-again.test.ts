@@ -56,8 +56,8 @@ describe.each(cases)('$backend, $way', (row) => {
     using driven = new DrivenReactor(row);
     let calls = 0;
     using timer = driven.reactor.timer(60_000, () => calls++, { repeat: true });
-    timer.again(2);
     const set = performance.now();
+    timer.again(2);
     await driven.until(() => calls >= 3);
     expect(performance.now() - set).toBeGreaterThanOrEqual(3 * 2);
     expect(timer.remaining).toBeLessThanOrEqual(2);
