@@ -35,7 +35,7 @@ for (const variant of variants) {
     LD_PRELOAD: library,
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --require "${join(root, 'scripts/kqueue-model-env.cjs')}"`,
   };
-  run(node, ['packages/kqueue/test/smoke.mjs'], { env });
+  run(node, ['scripts/prebuild/smoke.mjs', 'kqueue'], { env });
   run(node, [commandOf('vitest'), 'run', ...filters], { env });
 }
 

@@ -37,6 +37,7 @@ const ci = {
   filters: [
     ...['poller-arguments', 'poller-conditions', 'poller-errors', 'poller-modes'],
     ...['poller-notify', 'poller-timeouts', 'reactor-batch.', 'reactor-close.', 'reactor-exit'],
+    ...['reactor-draining', 'reactor-hooks'],
     ...['reactor-modes', 'reactor-timers', 'reactor-watchers', 'core/test/installation'],
     ...['net/test/tcp-echo', 'net/test/udp-echo', 'net/test/unix-echo'],
   ],
@@ -55,15 +56,15 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
 buildMissing();
 mkdirSync(home, { recursive: true });
 const commands = new Map(chosen.map((runtime) => [runtime.name, fetchRuntime(runtime)]));
-const { stage, tests } = makeStage();
+const { place, stage, tests } = await makeStage();
 const filters = options.ci ? ci.filters : options.filter.split(',');
 const files = tests.filter((file) => filters.some((part) => file.includes(part)));
 let failed = files.length === 0;
 try {
   for (const runtime of chosen) await runOn(runtime);
 } finally {
-  if (options.keep) console.log(`kept: ${stage}`);
-  else rmSync(stage, { recursive: true, force: true });
+  if (options.keep) console.log(`kept: ${place}`);
+  else rmSync(place, { recursive: true, force: true });
 }
 process.exitCode = failed ? 1 : 0;
 

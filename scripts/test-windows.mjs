@@ -1,12 +1,15 @@
 // npm run test:windows [-- --node 20,22 --backend iocp,select] [-- vitest filters]: runs the suites
-// with the real Windows node.exe, under Wine, on addons cross-built here. With --ci, what CI has time for:
-// everything on iocp with Node 22, and with Node 20 on select the contract of a poller and the first
-// suites of net.
+// with the real Windows node.exe, under Wine, on the packages as they would be published: cross-built
+// here, packed, and installed from their tarballs by npm, for Windows, into a folder outside the
+// repository (windows/stage.mjs; --keep leaves it). Each run begins with where the tests get them from,
+// and fails if that is anywhere else (windows/origins.mjs). With --ci, what CI has time for: everything
+// on iocp with Node 22, and with Node 20 on select the contract of a poller and the first suites of net.
 //
-// Everything lies in .windows/: a Wine prefix, node.exe from npm, and a copy of the repository whose
-// tools are those for Windows. What Wine 8 has not: stdio on a Unix pipe (so node writes to files, which
-// are shown as they grow) and bcryptprimitives.dll (so a stub stands in, for vitest's own tools).
+// What is kept lies in .windows/: a Wine prefix, node.exe from npm, and the tools of the repository as
+// for Windows. What Wine 8 has not: stdio on a Unix pipe (so node writes to files, which are shown as they
+// grow) and bcryptprimitives.dll (so a stub stands in, for vitest's own tools).
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   cpSync,
@@ -17,17 +20,18 @@ import {
   readSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureInstalled, projectFiles, root, run } from './lib.mjs';
+import { ensureInstalled, root, run } from './lib.mjs';
+import { makeStage } from './windows/stage.mjs';
 
 const nodeVersions = { 20: '20.20.2', 22: '22.23.3' };
 /** Debian keeps it out of PATH, for its wrapper wants a 32-bit Wine too. */
 const wine = '/usr/lib/wine/wine64';
-const longestRunMs = 40 * 60_000;
+const wineserver = '/usr/lib/wine/wineserver64';
+const longestRunMs = 25 * 60_000;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -35,6 +39,7 @@ const { values: options, positionals } = parseArgs({
     node: { type: 'string', default: Object.keys(nodeVersions).join(',') },
     backend: { type: 'string', default: 'iocp,select' },
     ci: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
   },
 });
 const runs = options.ci
@@ -53,7 +58,6 @@ const runs = options.ci
       );
 
 const home = join(root, '.windows');
-const stage = join(home, 'stage');
 const prefix = join(home, 'prefix');
 const environment = {
   ...process.env,
@@ -62,6 +66,8 @@ const environment = {
   WINEDLLOVERRIDES: 'mscoree,mshtml=',
   DISPLAY: '',
   NO_COLOR: '1',
+  /** Where lacking-runner.mjs keeps the name of the test that runs. */
+  RUNNING_TEST: join(home, 'running'),
 };
 delete environment.NODE_OPTIONS;
 
@@ -71,24 +77,30 @@ run(process.execPath, ['scripts/turbo.mjs', '--quiet', 'run', 'build']);
 run(process.execPath, ['scripts/build-all.mjs', '--only', 'win32-x64']);
 mkdirSync(home, { recursive: true });
 makePrefix();
-makeStage();
+const { project, installed, absent } = await makeStage(join(home, 'tools'), options);
 
 let failed = false;
+let server;
 try {
   const config = ['--root', '.', '--config', 'scripts/windows/vitest.config.mjs'];
-  const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...config];
+  const vitest = ['../node_modules/vitest/vitest.mjs', 'run', ...config];
   for (const { major, backend, filters } of runs) {
     const version = nodeVersions[major] ?? major;
     const node = nodeExecutable(version);
+    server = await startServer();
+    rmSync(environment.RUNNING_TEST, { force: true });
     console.log(`\n=== Node ${version} for Windows, ${backend}, under Wine`);
-    await show(node, ['packages/core/bin/pollux.js', 'doctor'], {});
-    const status = await show(node, [...vitest, ...filters], { POLLUX_BACKEND: backend });
-    if (status !== 0) failed = true;
+    for (const args of [
+      ['node_modules/@pollux/core/bin/pollux.js', 'doctor'],
+      ['scripts/windows/origins.mjs', installed.join(), absent.join()],
+      [...vitest, ...filters],
+    ])
+      if ((await show(node, args, { POLLUX_BACKEND: backend })) !== 0) failed = true;
   }
 } finally {
-  spawnSync('/usr/lib/wine/wineserver64', ['-k'], { env: environment, stdio: 'ignore' });
+  spawnSync(wineserver, ['-k'], { env: environment, stdio: 'ignore' });
 }
-const seen = join(stage, 'packages/testkit/.results');
+const seen = join(project, 'node_modules/@pollux/testkit/.results');
 if (existsSync(seen)) cpSync(seen, join(root, 'packages/testkit/.results'), { recursive: true });
 process.exitCode = failed ? 1 : 0;
 
@@ -104,6 +116,18 @@ function makePrefix() {
   ]);
 }
 
+/**
+ * What is Windows' kernel to all that runs here. Started by hand: a program of Wine that loses it waits
+ * for ever and says nothing.
+ */
+async function startServer() {
+  for (const what of ['-k', '-w']) spawnSync(wineserver, [what], { env: environment });
+  const stdio = ['ignore', 'inherit', 'inherit'];
+  const child = spawn(wineserver, ['--foreground', '--persistent'], { env: environment, stdio });
+  await once(child, 'spawn');
+  return child;
+}
+
 function nodeExecutable(version) {
   const directory = join(home, `node-${version}`);
   const file = join(directory, 'package/bin/node.exe');
@@ -117,42 +141,12 @@ function nodeExecutable(version) {
   return file;
 }
 
-/** The repository as its own clone would be on Windows: what is built, the tests, and the tools. */
-function makeStage() {
-  const keep = join(stage, 'node_modules');
-  for (const file of projectFiles()) {
-    if (!/^(packages|scripts|docs|examples\/(package\.json|test)|package)/.test(file)) continue;
-    if (/\.(cc|h|gyp|gypi)$|\/tsconfig\.json$/.test(file)) continue;
-    copy(file);
-  }
-  copy('examples/dist');
-  for (const name of ['core', 'iocp', 'select', 'testkit', 'net'])
-    for (const part of ['dist', 'prebuilds'])
-      if (existsSync(join(root, 'packages', name, part))) copy(`packages/${name}/${part}`);
-  // Not tsconfig.json itself: vite would follow its references.
-  cpSync(join(root, 'tsconfig.base.json'), join(stage, 'tsconfig.json'));
-  rmSync(join(stage, 'packages/testkit/.results'), { recursive: true, force: true });
-  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
-  const stamp = join(keep, '.lock-of');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  const platform = ['--os=win32', '--cpu=x64', '--ignore-scripts', '--no-audit', '--no-fund'];
-  run('npm', ['ci', '--silent', ...platform], { cwd: stage });
-  writeFileSync(stamp, lock);
-}
-
-function copy(file) {
-  const to = join(stage, file);
-  mkdirSync(dirname(to), { recursive: true });
-  rmSync(to, { recursive: true, force: true });
-  cpSync(join(root, file), to, { recursive: true });
-}
-
 /** Runs node.exe with its output in a file, and shows what it says. Returns its exit code. */
 async function show(node, args, variables) {
   const file = join(home, 'output');
   const output = openSync(file, 'w');
   const child = spawn(wine, [node, ...args], {
-    cwd: stage,
+    cwd: project,
     env: { ...environment, ...variables },
     stdio: ['ignore', output, output],
   });
@@ -166,14 +160,27 @@ async function show(node, args, variables) {
     writeSync(1, bytes);
   };
   const timer = setInterval(tell, 500);
-  const limit = setTimeout(() => child.kill('SIGKILL'), longestRunMs);
+  let ended;
+  const end = (why) => {
+    ended = why;
+    child.kill('SIGKILL');
+  };
+  const limit = setTimeout(end, longestRunMs, `it took over ${longestRunMs / 60_000} minutes`);
+  const lost = () => end("Wine's server ended");
+  server.once('exit', lost);
   const status = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });
+  server.off('exit', lost);
   clearInterval(timer);
   clearTimeout(limit);
   tell();
+  if (ended) {
+    const { RUNNING_TEST } = environment;
+    const last = existsSync(RUNNING_TEST) ? readFileSync(RUNNING_TEST, 'utf8') : 'none';
+    console.log(`\nEnded early: ${ended}. The last test that began: ${last}`);
+  }
   closeSync(input);
   return status;
 }

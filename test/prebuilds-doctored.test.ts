@@ -38,7 +38,7 @@ const elf: [string, Doctor, RegExp][] = [
   ['an executable stack', (bytes) => segment(bytes, 0x6474e551, 4, 7), /executable stack/],
   ['no relro', (bytes) => segment(bytes, 0x6474e552, 0, 0), /relro/],
   ['writable code', (bytes) => segment(bytes, 1, 4, 7), /code that can be written/],
-  ['thread-local data', (bytes) => segment(bytes, 0x6474e550, 0, 7), /thread-local data/],
+  ['thread-local data', (bytes) => segment(bytes, 0x6474e552, 0, 7), /thread-local data/],
 ];
 const glibc: [string, Doctor, RegExp][] = [
   ['a newer glibc', (bytes) => rename(bytes, 'GLIBC_2.17', 'GLIBC_2.34'), /needs GLIBC_2\.34/],

@@ -2,8 +2,12 @@
 // it: packuments, tarballs, and PUT of a new version. It lives in memory. Like the real one it refuses
 // a version that is there already (403), and it knows no other package than those it was given.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../lib.mjs';
+import { npmPack } from './pack.mjs';
 
 /** Old enough for a package manager that shuns what came out today. */
 const SINCE = '2026-01-01T00:00:00.000Z';
@@ -78,6 +82,20 @@ export async function startRegistry() {
     },
     close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
   };
+}
+
+/** Starts one that has what packAll() returned, and what that depends on. */
+export async function registryOf(packages) {
+  const registry = await startRegistry();
+  for (const { path, manifest } of packages) registry.add(manifest, path);
+  const temporary = mkdtempSync(join(tmpdir(), 'pollux-outside-'));
+  try {
+    const outside = npmPack(join(root, 'node_modules/node-gyp-build'), temporary);
+    registry.add(outside.manifest, outside.path);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  return registry;
 }
 
 async function bodyOf(request) {

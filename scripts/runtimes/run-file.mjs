@@ -13,6 +13,15 @@ const stray = [];
 for (const event of ['uncaughtException', 'unhandledRejection'])
   process.on(event, (error) => stray.push(`${event}: ${error?.stack ?? error}`));
 
+// A test may wait for what keeps no process alive. Under vitest its channel to the main process does.
+setInterval(() => {}, 2 ** 30);
+// libuv keeps a descriptor in reserve from the first stream on, which must not be a test's.
+void process.stdout.writable;
+void process.stderr.writable;
+
+const { RUNTIME_EXEC_PATH } = process.env;
+if (RUNTIME_EXEC_PATH !== undefined) process.execPath = RUNTIME_EXEC_PATH;
+
 // Deno opens two sockets of its own half a second after its start, whatever it runs: they are none of a
 // test's.
 if (process.versions.deno !== undefined) await new Promise((go) => setTimeout(go, 1000));

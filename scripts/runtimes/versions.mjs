@@ -52,7 +52,36 @@ export function fetchRuntime({ name, npm, version, program, arch, args, env }) {
     rmSync(join(half, tarball));
     renameSync(half, directory);
   }
+  if (name === 'deno')
+    return [file, args, { ...env, RUNTIME_EXEC_PATH: startedAsNode(directory, file, args) }];
   return arch === 'arm64' ? underQemu(directory, file) : [file, args, env];
+}
+
+/**
+ * A script for process.execPath of tests: Deno evaluates the text after --eval as CommonJS, whatever
+ * --input-type says, and calls V8's flags otherwise. The text goes to a file beside the test.
+ */
+function startedAsNode(directory, file, args) {
+  const script = join(directory, 'as-node');
+  const start = `exec "${file}" ${args.join(' ')} $flags`;
+  const lines = [
+    '#!/bin/sh',
+    'while :; do',
+    '  case $1 in',
+    '    --input-type=module) shift ;;',
+    '    --expose-gc) flags=--v8-flags=--expose-gc; shift ;;',
+    '    -e | --eval)',
+    '      text=$(mktemp ./.eval-XXXXXX.mjs) || exit',
+    `      printf '%s' "$2" >"$text"`,
+    '      shift 2',
+    `      ${start} "$text" "$@"`,
+    '      ;;',
+    `    *) ${start} "$@" ;;`,
+    '  esac',
+    'done',
+  ];
+  writeFileSync(script, `${lines.join('\n')}\n`, { mode: 0o755 });
+  return script;
 }
 
 /**

@@ -17,6 +17,7 @@ export {
   describe,
   onTestFinished,
   test,
+  test as it,
 } from '@vitest/runner';
 
 for (const plugin of [JestExtend, JestChaiExpect, JestAsymmetricMatchers]) chai.use(plugin);

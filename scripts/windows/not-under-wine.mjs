@@ -79,6 +79,10 @@ export const filesNotUnderWine = [
     'it installs tarballs by the npm and the addons of Linux',
   ],
   [
+    'packages/testkit/test/conformance/poller-portability.test.ts',
+    'it tests a script of the repository, not a package',
+  ],
+  [
     'packages/testkit/test/testkit.test.ts',
     'it tests the helpers for Linux one by one: pipes, ptys, /proc',
   ],
@@ -98,4 +102,17 @@ export function reasonAgainst(file, name) {
   return notUnderWine.find(
     ([of, names]) => file.endsWith(`/${of}.test.ts`) && names.test(name),
   )?.[2];
+}
+
+/** What the runner says of a test whose child Wine has failed to start, which it does now and then. */
+export const NOT_STARTED = 'Wine has not started a child of this test';
+
+/** STATUS_DLL_INIT_FAILED (ntstatus.h): the exit code of a process that was ended before it ran. */
+const DLL_INIT_FAILED = 0xc0000142;
+
+/** Whether an error, of node or of an expectation, is of a process that was not started, or not for long. */
+export function isNotStarted(error) {
+  const { code, syscall, actual } = error ?? {};
+  if (code === 'UNKNOWN' && `${syscall}`.startsWith('spawn')) return true;
+  return [actual, actual?.code, actual?.status].includes(DLL_INIT_FAILED);
 }
