@@ -3,7 +3,7 @@
 // test as JSON.
 //
 // What the system lacks is skipped with its name as the reason (LackingHere of the testkit).
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getFn, startTests } from '@vitest/runner';
 import { reasonAgainst } from './not-here.mjs';
@@ -22,9 +22,9 @@ void process.stderr.writable;
 const { RUNTIME_EXEC_PATH } = process.env;
 if (RUNTIME_EXEC_PATH !== undefined) process.execPath = RUNTIME_EXEC_PATH;
 
-// Deno opens two sockets of its own half a second after its start, whatever it runs: they are none of a
-// test's.
-if (process.versions.deno !== undefined) await new Promise((go) => setTimeout(go, 1000));
+// Deno opens two sockets of its own half a second after its start, whatever it runs, later on a machine
+// that is busy: they are none of a test's.
+if (process.versions.deno !== undefined) await settled();
 
 const limit = 20_000 * Number(slow);
 const runner = {
@@ -60,6 +60,18 @@ collect(file);
 writeFileSync(resultFile, JSON.stringify({ results, stray }));
 // Not by itself: what a test has left behind must not keep a file that is through.
 process.exit(0);
+
+/** Until no descriptor has come or gone for a second. */
+async function settled() {
+  const open = () => readdirSync('/proc/self/fd').length;
+  let last = open();
+  for (let since = performance.now(); performance.now() - since < 1000; ) {
+    await new Promise((go) => setTimeout(go, 20));
+    if (open() === last) continue;
+    last = open();
+    since = performance.now();
+  }
+}
 
 /** Tests, and the errors of suites and of the file itself, which belong to no test. */
 function collect(task) {

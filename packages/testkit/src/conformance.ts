@@ -3,7 +3,7 @@ export { type Condition, conditions, lacking } from './conformance/conditions.js
 export { DrivenPoller, describeEvents, type Found } from './conformance/driven-poller.js';
 export { DrivenReactor } from './conformance/driven-reactor.js';
 export { type FdKind, fdKinds } from './conformance/fd-kinds.js';
-export { checkLeaks } from './conformance/leaks.js';
+export { checkLeaks, expectOpenFds } from './conformance/leaks.js';
 export { dissent, type Verdict, verdict } from './conformance/oracle.js';
 export {
   type ConditionRow,

@@ -1,14 +1,49 @@
 // What a test asks of, or does to, its own process.
-import { readdirSync, readFileSync } from 'node:fs';
+import { fstatSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { check, has, LackingHere, native } from './native.js';
 
-/** The numbers of all open descriptors, ascending. */
+/** How long a file may stay open before it counts, in steps of 2 ms. */
+const PATIENCE = 100;
+const still = new Int32Array(new SharedArrayBuffer(4));
+/** Numbers that have counted before, while they stay open. */
+let counted = new Set<number>();
+
+/**
+ * The numbers of all open descriptors, ascending. Not of a file that another thread of this process has
+ * open for a moment, which is a matter of its runtime: malloc reads /proc/sys/vm/overcommit_memory when
+ * it gives memory back, SQLite in Deno opens the folder of its database.
+ */
 export function openFds(): number[] {
+  let open = listedFds();
+  if (process.platform !== 'win32') {
+    let files = open.filter((fd) => !counted.has(fd) && isFile(fd));
+    for (let tries = 0; files.length > 0 && tries < PATIENCE; tries++) {
+      Atomics.wait(still, 0, 0, 2);
+      open = listedFds();
+      files = files.filter((fd) => open.includes(fd));
+    }
+  }
+  counted = new Set(open);
+  return open;
+}
+
+function listedFds(): number[] {
   for (let room = 1024; ; room *= 4) {
     const out = new Int32Array(room);
     const count = check(native.openFds(out), 'opendir');
     if (count <= room) return Array.from(out.subarray(0, count)).sort((a, b) => a - b);
+  }
+}
+
+function isFile(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFile() || stat.isDirectory();
+  } catch (error) {
+    // Closed since.
+    if ((error as NodeJS.ErrnoException).code === 'EBADF') return true;
+    throw error;
   }
 }
 

@@ -2,12 +2,13 @@
 // as good as this.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import * as kit from '@pollux/testkit';
+import { expectOpenFds } from '@pollux/testkit/conformance';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 let fds: kit.FdScope;
@@ -38,7 +39,7 @@ beforeEach(() => {
 afterEach(() => {
   fds.closeAll();
   rmSync(directory, { recursive: true });
-  expect(kit.openFds()).toEqual(before);
+  expectOpenFds(before);
 });
 
 describe('descriptors', () => {
@@ -135,6 +136,36 @@ describe('descriptors', () => {
     expect(() => kit.openFile('a\0b')).toThrow(failure('EINVAL', 'open'));
     expect(() => kit.openFile('x'.repeat(5000))).toThrow(failure('EINVAL', 'open'));
     expect(() => kit.write(0, new Uint16Array(1) as never)).toThrow(failure('EINVAL', 'write'));
+  });
+});
+
+describe('openFds', () => {
+  test('does not count a file that another thread has open for a moment', async () => {
+    const code = `
+      const { closeSync, openSync } = require('node:fs');
+      const { parentPort } = require('node:worker_threads');
+      const still = new Int32Array(new SharedArrayBuffer(4));
+      for (;;) {
+        const fd = openSync(process.execPath);
+        parentPort.postMessage(fd);
+        Atomics.wait(still, 0, 0, 10);
+        closeSync(fd);
+        Atomics.wait(still, 0, 0, 20);
+      }`;
+    const worker = new Worker(code, { eval: true });
+    try {
+      for (let n = 0; n < 20; n++) {
+        const [fd] = await once(worker, 'message');
+        expect(kit.openFds()).not.toContain(fd);
+      }
+    } finally {
+      await worker.terminate();
+    }
+  });
+
+  test('counts one that stays', () => {
+    const fd = fds.track(openSync(process.execPath, 'r'));
+    expect(kit.openFds()).toContain(fd);
   });
 });
 
@@ -432,6 +463,7 @@ describe('process', () => {
     const program = `
       import { readdirSync, readFileSync } from 'node:fs';
       import * as kit from '@pollux/testkit';
+import { expectOpenFds } from '@pollux/testkit/conformance';
       kit.denySyscall('epoll_pwait2', '${errno}');
       kit.denySyscall('eventfd2', '${errno}');
       let code = 'none';

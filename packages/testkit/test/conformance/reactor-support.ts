@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FdScope, macrotask, openFds, passOnLacking, pipe, write } from '@pollux/testkit';
-import type { DrivenReactor } from '@pollux/testkit/conformance';
-import { afterEach, beforeEach, expect } from 'vitest';
+import { type DrivenReactor, expectOpenFds } from '@pollux/testkit/conformance';
+import { afterEach, beforeEach } from 'vitest';
 
 export { macrotask };
 
@@ -18,7 +18,7 @@ export function countedFds(): FdScope {
   });
   afterEach(() => {
     fds.closeAll();
-    expect(openFds()).toEqual(before);
+    expectOpenFds(before);
   });
   return fds;
 }
