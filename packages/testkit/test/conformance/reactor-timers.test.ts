@@ -166,13 +166,13 @@ describe.each(cases)('$backend, $way', (row) => {
     // A wait for the first of them is under way.
     await driven.during(2);
     reactor.timer(5, () => order.push('first'));
-    reactor.timer(40, () => order.push('second'));
+    reactor.timer(500, () => order.push('second'));
     setImmediate(() => {
       // In Node's next round: the deadline passes after its poll phase, and then comes the turn.
       setImmediate(() => stall(10));
       reactor.defer(() => order.push('deferred'));
     });
-    await driven.until(() => order.length === 3, 2000);
+    await driven.until(() => order.length === 3, 5000);
     expect(order.indexOf('second')).toBe(2);
   });
 
