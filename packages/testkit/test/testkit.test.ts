@@ -463,7 +463,6 @@ describe('process', () => {
     const program = `
       import { readdirSync, readFileSync } from 'node:fs';
       import * as kit from '@pollux/testkit';
-import { expectOpenFds } from '@pollux/testkit/conformance';
       kit.denySyscall('epoll_pwait2', '${errno}');
       kit.denySyscall('eventfd2', '${errno}');
       let code = 'none';
