@@ -46,7 +46,7 @@ test('without the right to read the addons', async () => {
     );
 });
 
-// docs/packaging.md names both.
+// node-gyp-build looks for that file on Linux alone; docs/packaging.md names both.
 test.runIf(process.platform === 'linux')(
   'node_modules alone are not enough on Linux, and what else is read is told',
   async () => {

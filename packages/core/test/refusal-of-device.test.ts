@@ -6,6 +6,7 @@ import { evaluate } from './support.js';
 
 const here = { cwd: fileURLToPath(new URL('.', import.meta.url)) };
 
+// Windows has no poll.
 test.skipIf(process.platform === 'win32')('EPERM of poll: select may', async () => {
   const refusal = await evaluate(
     `import { constants } from 'node:os';
