@@ -104,6 +104,15 @@ int64_t SetEventHandle(int event) { return SetEvent(HandleOf(event)) ? 0 : -EBAD
 int64_t ResetEventHandle(int event) { return ResetEvent(HandleOf(event)) ? 0 : -EBADF; }
 int64_t CloseHandleOf(int handle) { return CloseHandle(HandleOf(handle)) ? 0 : -EBADF; }
 
+// Of a thread that has ended, the system may know for a while.
+bool Ended(DWORD id) {
+  const HANDLE thread = OpenThread(SYNCHRONIZE, FALSE, id);
+  if (thread == nullptr) return true;
+  const bool ended = WaitForSingleObject(thread, 0) == WAIT_OBJECT_0;
+  CloseHandle(thread);
+  return ended;
+}
+
 int64_t ThreadCount() {
   const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
   if (snapshot == INVALID_HANDLE_VALUE) return -EINVAL;
@@ -111,7 +120,8 @@ int64_t ThreadCount() {
   THREADENTRY32 entry;
   entry.dwSize = sizeof(entry);
   for (BOOL more = Thread32First(snapshot, &entry); more; more = Thread32Next(snapshot, &entry)) {
-    if (entry.th32OwnerProcessID == GetCurrentProcessId()) count++;
+    if (entry.th32OwnerProcessID != GetCurrentProcessId()) continue;
+    if (!Ended(entry.th32ThreadID)) count++;
   }
   CloseHandle(snapshot);
   return count;

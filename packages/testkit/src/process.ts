@@ -91,10 +91,29 @@ export function raiseNofile(): number {
   return check(native.raiseNofile(), 'setrlimit');
 }
 
-/** How many threads the process has. */
+/**
+ * How many threads the process has. Not those that are ending: Linux lists a thread until its last
+ * moment, and whoever joins it is woken before that; the memory map, say, may be locked meanwhile.
+ */
 export function threadCount(): number {
   if (has('threadCount')) return check(native.threadCount(), 'CreateToolhelp32Snapshot');
-  return readdirSync('/proc/self/task').length;
+  return readdirSync('/proc/self/task').filter((thread) => !isEnding(thread)).length;
+}
+
+/** PF_EXITING of include/linux/sched.h, which /proc/pid/stat shows in its ninth field. */
+const EXITING = 0x4;
+
+function isEnding(thread: string): boolean {
+  try {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'latin1');
+    // The second field is the name, in brackets, whatever it has inside.
+    const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
+    return (flags & EXITING) !== 0;
+  } catch (error) {
+    // Ended since it was listed: its folder has gone, or its file has nobody to tell of any more.
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code as string)) return true;
+    throw error;
+  }
 }
 
 /** CLOCK_MONOTONIC in nanoseconds: the clock of the kernel's own timeouts. */
