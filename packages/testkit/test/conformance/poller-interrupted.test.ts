@@ -56,12 +56,12 @@ describe.each(cases)('$backend, $way', (row) => {
     expect(remote.answers()).toBe(1);
   });
 
-  test('one signal in a long wait is not its end', async () => {
+  test('signals now and then in a long wait are not its end', async () => {
     using scene = new Scene();
     using driven = new DrivenPoller(row);
     storm(scene, 40);
     const start = monotonicNs();
-    expect(await driven.once(100)).toBe(0);
-    expect(monotonicNs() - start).toBeGreaterThanOrEqual(100_000_000n);
+    expect(await driven.once(500)).toBe(0);
+    expect(monotonicNs() - start).toBeGreaterThanOrEqual(500_000_000n);
   });
 });
