@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { check, has, LackingHere, native } from './native.js';
 
 /** How long a file may stay open before it counts, in steps of 2 ms. */
-const PATIENCE = 100;
+const PATIENCE = 250;
 const still = new Int32Array(new SharedArrayBuffer(4));
 /** Numbers that have counted before, while they stay open. */
 let counted = new Set<number>();
