@@ -34,7 +34,9 @@ describe.each(backends)('%s', (backend) => {
     for (const message of ['one', 'two', 'stop']) {
       await inTheWait();
       worker.postMessage(message);
-      expect(wake(waker)).toBe(true);
+      const woken = wake(waker);
+      // Whom the wake before lets see the last message may have closed by now.
+      if (message !== 'stop') expect(woken).toBe(true);
     }
     const [said] = (await ended) as [Said];
     expect(said).toMatchObject({ step: 'ended', got: ['one', 'two', 'stop'] });
