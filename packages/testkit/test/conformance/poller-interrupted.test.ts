@@ -48,9 +48,10 @@ describe.each(cases)('$backend, $way', (row) => {
     const [reader, writer] = scene.fds.trackAll(pipe());
     driven.poller.add(reader, Interest.readable, 1);
     storm(scene, 0.3);
-    remote.wake(1, 30);
+    // Long enough for the thread that interrupts, on a busy machine, to come to run.
+    remote.wake(1, 300);
     expect(await driven.once()).toBe(0);
-    writeLater(writer, 'x', 30);
+    writeLater(writer, 'x', 300);
     expect(await driven.keys()).toEqual([1]);
     settleLater();
     expect(remote.answers()).toBe(1);
