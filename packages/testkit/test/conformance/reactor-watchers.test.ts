@@ -21,8 +21,8 @@ describe.each(cases)('$backend, $way', (row) => {
     await driven.until(() => calls.length >= 3);
     expect(calls.every(([events, self]) => events === readable && self === watcher)).toBe(true);
     read(reader);
-    // A report of the byte may be on its way from the wait thread.
-    await driven.during(10);
+    // A report of the byte may be on its way from the wait thread, in the turn of this at the latest.
+    await insideTurn(driven, () => {});
     const before = calls.length;
     await driven.during(20);
     expect(calls.length).toBe(before);
