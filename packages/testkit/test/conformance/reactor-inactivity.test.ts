@@ -67,7 +67,7 @@ describe.each(cases)('$backend, $way', (row) => {
     const watcher = driven.reactor.watch(first, readable, (events) => told.push(events), {
       mode: 'oneshot',
       // Long enough for a wait thread, on a busy machine, to see before it what is there already.
-      timeoutMs: 100,
+      timeoutMs: 500,
     });
     await driven.until(() => told.length === 1);
     write(second, 'x');

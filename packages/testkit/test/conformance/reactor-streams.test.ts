@@ -250,8 +250,8 @@ describe.each(cases)('$backend, $way', (row) => {
   test('timeoutMs does not run between two steps', async () => {
     using driven = new DrivenReactor(row);
     const [reader, writer] = fds.trackAll(pipe());
-    const stream = driven.reactor.watch(reader, readable, { timeoutMs: 100 });
-    await driven.during(120);
+    const stream = driven.reactor.watch(reader, readable, { timeoutMs: 500 });
+    await driven.during(520);
     expect(driven.reactor.stats().timers).toBe(0);
     write(writer, 'x');
     expect((await outcome(driven, stream.next())).value).toEqual({ done: false, value: readable });
