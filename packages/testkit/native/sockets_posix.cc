@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -125,9 +126,12 @@ int64_t TcpPair(Ints out) {
   if (listening < 0) return listening;
   ScopedFd listener(static_cast<int>(listening));
   ScopedFd client(socket(AF_INET, SOCK_STREAM, 0));
-  // The client blocks until it is connected, so the accept that follows finds it.
+  // The client blocks until it is connected; its last word may still be on its way to the listener.
   if (!client.ok() || ConnectLoopback(client.get(), port) < 0) return -errno;
   if (SetFlags(client.get()) < 0) return -errno;
+  pollfd arrived = {listener.get(), POLLIN, 0};
+  const int found = poll(&arrived, 1, 5000);
+  if (found != 1) return found < 0 ? -errno : -ETIMEDOUT;
   ScopedFd server(MakeAccepted(listener.get()));
   if (!server.ok()) return -errno;
   const int on = 1;

@@ -28,7 +28,7 @@ describe.each(casesWith('exclusive'))('$backend, $way', (row) => {
     let accepted = 0;
     for (let round = 0; round < 20; round++) {
       for (let i = 0; i < 3; i++) scene.fds.track(connectNonblocking(port));
-      for (let tries = 0; accepted < 3 * (round + 1) && tries < 100; tries++) {
+      for (let tries = 0; accepted < 3 * (round + 1) && tries < 1000; tries++) {
         for (const driven of [a, b]) {
           if ((await driven.poll(1)).length === 0) continue;
           for (let fresh = accept(fd); fresh !== null; fresh = accept(fd)) {
