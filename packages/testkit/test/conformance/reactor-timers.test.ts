@@ -113,6 +113,7 @@ describe.each(cases)('$backend, $way', (row) => {
       );
       stall(2);
     });
+    await driven.until(() => !driven.reactor.alive);
     await driven.during(20);
     expect(called).toEqual([]);
     expect(driven.reactor.alive).toBe(false);
