@@ -36,6 +36,7 @@ onEveryReactor((bench) => {
       });
     }
     for (const socket of sockets) client.send('x', socket.address());
+    await bench().until(() => events.length > 0, 'a message');
     await bench().idle();
     expect(events).toHaveLength(1);
   });

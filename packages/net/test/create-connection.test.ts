@@ -177,7 +177,7 @@ onEveryReactor((bench) => {
     expect(events).toEqual([['close']]);
     expect(answered[0]?.[1]).toMatchObject({ name: 'AbortError' });
     await bench().idle();
-    expect(sockets.every((socket) => socket.closed)).toBe(true);
+    await bench().until(() => sockets.every((socket) => socket.closed), 'the other end');
   });
 
   test('from a local address, and over a Unix socket', async () => {

@@ -53,6 +53,7 @@ onEveryReactor((bench) => {
         written++;
         await bench().turn();
       }
+      await bench().caughtUp();
     }
     // The system's buffers are full: this is what is ours.
     const took = server.bytesRead;

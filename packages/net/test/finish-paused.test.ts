@@ -21,6 +21,7 @@ onEveryReactor((bench) => {
     socket.finish();
     await bench().until(() => got.length === 2, 'the first two');
     await bench().idle();
+    await bench().caughtUp();
     const before = reactor.stats().callbacks;
     await bench().idle();
     expect(reactor.stats().callbacks).toBe(before);

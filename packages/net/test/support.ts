@@ -70,10 +70,22 @@ export class Bench {
     }
   }
 
-  /** Turns it for a while, to see that nothing more happens. */
+  /** Turns it for a while, and some times however long one turn takes, to see that nothing more happens. */
   async idle(ms = 30): Promise<void> {
     const end = performance.now() + ms;
-    while (performance.now() < end) await this.turn();
+    for (let turns = 0; turns < 5 || performance.now() < end; turns++) await this.turn();
+  }
+
+  /** Turns it until its waits have ended anew, so that what has happened by now is told. */
+  async caughtUp(): Promise<void> {
+    // The first may end with a wait that was over before, on a thread that stood still.
+    for (let waits = 0; waits < 2; waits++) {
+      let over = false;
+      this.reactor.timer(1, () => {
+        over = true;
+      });
+      await this.until(() => over, 'a timer');
+    }
   }
 
   async turn(): Promise<void> {

@@ -114,6 +114,7 @@ onEveryReactor((bench) => {
     const clients = connect(listener, 5);
     for (const client of clients) client.resume();
     await bench().until(() => clients.every(({ connecting }) => !connecting), 'connect');
+    await bench().until(() => listener.streams.size === 2, 'the first two');
     await bench().idle();
     let served = 0;
     listener.on('connection', () => served++);

@@ -7,6 +7,7 @@ import { type Bench, onEveryReactor, pattern } from './support.js';
 /** What the poller tells a reactor that has nothing to do. */
 async function noise(bench: Bench): Promise<number> {
   await bench.idle();
+  await bench.caughtUp();
   const before = bench.reactor.stats().events;
   await bench.idle(60);
   return bench.reactor.stats().events - before;

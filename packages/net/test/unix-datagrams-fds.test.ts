@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type OwnedFd, UnixDatagramSocket } from '@pollux/net';
-import { close, isCloexec, openFds, pipe, read, write } from '@pollux/testkit';
+import { close, isCloexec, kernelPoll, openFds, pipe, read, write } from '@pollux/testkit';
 import { expect, test } from 'vitest';
 import { catchUncaught, onEveryReactor, record, runChild } from './support.js';
 import { labelled } from './unix-support.js';
@@ -90,6 +90,8 @@ onEveryReactor((bench) => {
     second.removeAllListeners('message');
     sendLabelled(first, 'x', 'a', 'b');
     await bench().idle();
+    const isEmpty = () => kernelPoll([second.fd], ['in'])[0]?.length === 0;
+    await bench().until(isEmpty, 'it to be dropped');
     expect(openFds()).toEqual(before);
     second.receive(() => heard++);
     sendLabelled(first, 'x', 'a', 'b');

@@ -90,6 +90,7 @@ onEveryReactor((bench) => {
       );
       for (let i = 0; i < 3 * qlen; i++) sender.send('x', kind === 'connected' ? undefined : path);
       await bench().idle(100);
+      await bench().caughtUp();
       const before = reactor.stats();
       await bench().idle(300);
       const after = reactor.stats();
