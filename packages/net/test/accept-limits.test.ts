@@ -30,8 +30,9 @@ const program = (backend: string) => `
   try {
     for (;;) taken.push(openSync('/dev/null'));
   } catch {}
+  while (events.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const before = process.cpuUsage();
-  await new Promise((resolve) => setTimeout(resolve, 350));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   const { user, system } = process.cpuUsage(before);
   const starving = { accepted: accepted.length, events: [...events], busyMs: (user + system) / 1000 };
   // From here on two try: the pause's end, and finish. Neither leaves timers behind.
@@ -61,7 +62,7 @@ for (const backend of backends) {
       events: [['EMFILE', 'accept4', 'number']],
       finally: 5,
     });
-    expect(busyMs).toBeLessThan(200);
+    expect(busyMs).toBeLessThan(550);
     expect(timers).toBeLessThanOrEqual(2);
   });
 }

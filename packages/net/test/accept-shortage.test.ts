@@ -37,7 +37,8 @@ const program = (backend: string) => `
   const before = process.cpuUsage();
   await sleep(1200);
   const patient = { accepted, told: told.length };
-  await sleep(1400);
+  while (told.length < 3) await sleep(5);
+  await sleep(300);
   const { user, system } = process.cpuUsage(before);
   const short = { accepted, told: told.length };
   for (const fd of taken) closeSync(fd);
@@ -82,9 +83,7 @@ onEveryReactor((bench) => {
     // Linux: it listens no more, and accept(2) answers EINVAL.
     shutdown(listener.fd, 'both');
     listener.finish(0);
-    await bench().until(() => listener.closed, 'the end');
-    await bench().idle(5);
-    expect(events).toContainEqual(['close']);
+    await bench().until(() => events.some(([name]) => name === 'close'), 'the end');
     expect(bench().reactor.stats().timers).toBe(0);
   });
 
