@@ -105,6 +105,7 @@ onEveryReactor((bench) => {
     await bench().idle(10);
     server.write('x');
     server.flush();
+    timeouts.length = 0; // of before, if the machine was busy
     const end = performance.now() + 300;
     while (performance.now() < end);
     await bench().until(() => client.bytesRead === 1, 'the byte');
