@@ -66,9 +66,9 @@ onEveryReactor((bench) => {
       expect(bench().reactor.turn(20)).toBe(0);
     } else {
       const before = process.cpuUsage();
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
       const { user, system } = process.cpuUsage(before);
-      expect((user + system) / 1000).toBeLessThan(60);
+      expect((user + system) / 1000).toBeLessThan(600);
     }
     expect(server.destroyed).toBe(false);
     server.end();
