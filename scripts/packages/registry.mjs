@@ -22,7 +22,8 @@ export async function startRegistry() {
   const tarballs = new Map(); // path of the address -> bytes
   const versions = [];
   let refused;
-  const server = createServer((request, response) => {
+  // Who installs may be busy between two requests: a connection that it keeps is not ended meanwhile.
+  const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     answer(request)
       .catch((error) => [500, { error: String(error) }])
       .then(([status, body]) => {
