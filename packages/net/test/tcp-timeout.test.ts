@@ -13,13 +13,14 @@ onEveryReactor((bench) => {
     const times: number[] = [];
     client.on('timeout', () => times.push(performance.now()));
     expect(client.timeoutMs).toBe(30);
-    await bench().until(() => times.length === 3, 'three timeouts');
+    await bench().until(() => times.length >= 3, 'three timeouts');
     for (let i = 0; i < 3; i++) expect(times[i]).toBeGreaterThanOrEqual(began + 30 * (i + 1));
     expect(client.destroyed).toBe(false);
     client.setTimeout(0);
     expect(client.timeoutMs).toBe(0);
+    const told = times.length;
     await bench().idle(70);
-    expect(times).toHaveLength(3);
+    expect(times).toHaveLength(told);
     server.destroy();
   });
 
