@@ -17,6 +17,17 @@ void ExpectOnly(Bench& bench, uint32_t key, uint64_t milliseconds) {
   }
 }
 
+uint64_t Rebuilds(Bench& bench) { return bench.engine.backend()->counters().rebuilds; }
+
+// Silence for so long, and on until the set was made anew: a wait is over in the midst of that if
+// the machine stood still meanwhile.
+void ExpectSilentRebuild(Bench& bench, uint64_t timeout) {
+  do {
+    bench.ExpectSilence(timeout);
+  } while (Rebuilds(bench) == 0);
+  CHECK_EQ(Rebuilds(bench), 1);
+}
+
 // Registers a pipe under `key`, closes the number with a duplicate still open, and returns that.
 int LeaveGhost(Bench& bench, Pair& pair, uint32_t key) {
   CHECK_EQ(bench.Add(pair.watched, kReadable, key), 0);
@@ -183,9 +194,8 @@ THEME(a_ghost_ends_in_a_rebuild) {
   CHECK_EQ(bench.Delete(number), 0);
   ghost.Write();
   const int descriptors = CountDescriptors();
-  bench.ExpectSilence(20 * kMs);
+  ExpectSilentRebuild(bench, 20 * kMs);
   const Counters& counters = bench.engine.backend()->counters();
-  CHECK_EQ(counters.rebuilds, 1);
   CHECK(counters.stale >= 1 && counters.stale < 10);
   CHECK_EQ(CountDescriptors(), descriptors);
 
@@ -227,8 +237,9 @@ THEME(a_ghost_does_not_speak_for_another) {
   young.MoveWatched(number);
   CHECK_EQ(bench.Add(number, kReadable, 2), 0);
   ghost.Write();
-  ExpectOnly(bench, 0, 20);
-  CHECK(bench.engine.backend()->counters().rebuilds >= 1);
+  do {
+    ExpectOnly(bench, 0, 20);
+  } while (Rebuilds(bench) == 0);
   young.Write();
   bench.Expect(2, kReadable);
   close(duplicate);
@@ -246,8 +257,7 @@ THEME(many_ghosts_end_in_a_rebuild) {
       duplicates.push_back(LeaveGhost(bench, ghost, 1));
       CHECK_EQ(bench.Delete(number), 0);
     }  // their writers are gone: each hangs up
-    bench.ExpectSilence(20 * kMs);
-    CHECK_EQ(bench.engine.backend()->counters().rebuilds, 1);
+    ExpectSilentRebuild(bench, 20 * kMs);
     Pair pair;
     CHECK_EQ(bench.Add(pair.watched, kReadable, 2), 0);
     pair.Write();
@@ -269,14 +279,13 @@ THEME(a_rebuild_waits_for_a_descriptor) {
   const int limit = RaiseDescriptorLimit();
   SetDescriptorLimit(LowestFreeDescriptor());
   bench.ExpectSilence(5 * kMs);
-  CHECK_EQ(bench.engine.backend()->counters().rebuilds, 0);
+  CHECK_EQ(Rebuilds(bench), 0);
   other.Write();
   bench.Expect(2, kReadable);
   SetDescriptorLimit(limit);
   for (int i = 0; i < 3; i++) bench.Expect(2, kReadable);
   CHECK_EQ(other.Drain(), 1);
-  bench.ExpectSilence(5 * kMs);
-  CHECK_EQ(bench.engine.backend()->counters().rebuilds, 1);
+  ExpectSilentRebuild(bench, 5 * kMs);
   close(duplicate);
 }
 
