@@ -104,16 +104,8 @@ export function threadCount(): number {
 const EXITING = 0x4;
 
 function isEnding(thread: string): boolean {
-  try {
-    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'latin1');
-    // The second field is the name, in brackets, whatever it has inside.
-    const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
-    return (flags & EXITING) !== 0;
-  } catch (error) {
-    // Ended since it was listed: its folder has gone, or its file has nobody to tell of any more.
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code as string)) return true;
-    throw error;
-  }
+  const flags = statOf(`self/task/${thread}`)?.[6];
+  return flags === undefined || (Number(flags) & EXITING) !== 0;
 }
 
 /** CLOCK_MONOTONIC in nanoseconds: the clock of the kernel's own timeouts. */
@@ -151,10 +143,21 @@ export function forkChild(code = -1): number {
 /** The state of a process as ps shows it, `'Z'` for a zombie; undefined if there is no such one. */
 export function processState(pid: number): string | undefined {
   if (process.platform === 'win32') throw new LackingHere('states of processes');
+  return statOf(`${pid}`)?.[0];
+}
+
+/**
+ * The fields of /proc/.../stat behind the name, of which the state is the first (proc(5)); undefined of
+ * what has ended: its folder has gone, or its file has nobody to tell of any more.
+ */
+function statOf(folder: string): string[] | undefined {
   try {
-    return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
+    const stat = readFileSync(`/proc/${folder}/stat`, 'latin1');
+    // The name is in brackets, whatever it has inside.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
     throw error;
   }
 }

@@ -110,7 +110,7 @@ describe.each(cases)('$backend, $way', (row) => {
     await driven.during(2);
     driven.reactor.defer(() => called++);
     if (row.way === 'blocking') expect(driven.reactor.turn()).toBe(1);
-    else await driven.until(() => called === 1);
+    else await driven.until(() => called === 1, 1000);
     expect(called).toBe(1);
   });
 });

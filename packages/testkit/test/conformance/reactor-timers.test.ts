@@ -146,7 +146,7 @@ describe.each(cases)('$backend, $way', (row) => {
       using driven = new DrivenReactor(row);
       let calls = 0;
       driven.reactor.timer(period, () => calls++, { repeat: true });
-      await driven.until(() => calls > 10);
+      await driven.until(() => calls > 10, 1000);
     },
   );
 
